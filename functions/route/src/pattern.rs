@@ -7,7 +7,7 @@ use std::fmt;
 pub const PATTERN_LEN_MAX: usize = 1024;
 
 /// A checked path pattern, such as `/users/:id/...`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
     raw: String,
     /// `raw` made absolute and without its last slash, as Spin reports it.
@@ -128,6 +128,12 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.raw)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.raw, f)
     }
 }
 

@@ -1,5 +1,8 @@
 use super::*;
 
+/// Texts that belong together: a path and its pattern, a name and its value.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 fn router<'a>(patterns: &[&'a str]) -> Router<&'a str> {
     let mut router = Router::new();
     for pattern in patterns {
@@ -13,7 +16,7 @@ fn router<'a>(patterns: &[&'a str]) -> Router<&'a str> {
 /// Each set of patterns with paths and the pattern they belong to (`-`: none).
 #[test]
 fn which() {
-    let table: &[(&[&str], &[(&str, &str)])] = &[
+    let table: &[(&[&str], Pairs)] = &[
         (
             &["/foo", "/foo/bar"],
             &[
@@ -178,7 +181,7 @@ fn trailing() {
 
 #[test]
 fn captures() {
-    let table: &[(&str, &str, &[(&str, &str)])] = &[
+    let table: &[(&str, &str, Pairs)] = &[
         // Spin: named_wildcard_is_captured.
         ("/1/:two/3", "/1/2/3", &[("two", "2")]),
         ("/1/:two/...", "/1/2/3", &[("two", "2")]),

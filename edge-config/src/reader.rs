@@ -1,0 +1,362 @@
+//! Reads a TOML document key by key: each key is taken and checked, and what nobody took is an
+//! unknown key.
+//!
+//! Every accessor reports its own problem and then returns `None`, so a reader carries on with
+//! whatever stands in for the value, and the next problem is found too.
+
+use std::fmt;
+use std::ops::{Range, RangeInclusive};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::diagnostics::{Diagnostics, Position};
+use crate::suggest::did_you_mean;
+
+/// Syntax errors reported for one file. One missing quote can make every line after it wrong.
+const SYNTAX_ERRORS_MAX: usize = 10;
+
+/// Parses a TOML text. On a syntax error, reports it (and the others) and returns `None`: what was
+/// recovered around an error would only lead to false alarms.
+pub fn parse<'t>(text: &'t str, diagnostics: &Diagnostics<'_>) -> Option<Spanned<DeTable<'t>>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Some(table);
+    }
+    let mut found: Vec<_> = errors
+        .iter()
+        .map(|error| (error.span().unwrap_or(0..0), error))
+        .collect();
+    found.sort_by_key(|(span, _)| span.start);
+    // The first error of a line tells; the rest of that line is noise.
+    found.dedup_by_key(|(span, _)| diagnostics.position(span.start).line);
+    for (span, error) in found.iter().take(SYNTAX_ERRORS_MAX) {
+        diagnostics.error(span, "", error.message());
+    }
+    None
+}
+
+/// A table that is being read.
+#[derive(Debug)]
+pub struct Table<'t> {
+    diagnostics: &'t Diagnostics<'t>,
+    path: String,
+    span: Range<usize>,
+    entries: &'t DeTable<'t>,
+    /// The keys that were asked for, whether or not they are there.
+    known: Vec<&'static str>,
+}
+
+/// A key as written.
+#[derive(Clone, Debug)]
+pub struct Key<'t> {
+    diagnostics: &'t Diagnostics<'t>,
+    /// Its text.
+    pub text: &'t str,
+    /// Where it is from the root, such as `component.shop`.
+    pub path: String,
+    span: Range<usize>,
+}
+
+/// A value that is being read.
+#[derive(Clone, Debug)]
+pub struct Value<'t> {
+    diagnostics: &'t Diagnostics<'t>,
+    path: String,
+    span: Range<usize>,
+    value: &'t DeValue<'t>,
+}
+
+impl<'t> Table<'t> {
+    /// The whole document.
+    pub fn root(diagnostics: &'t Diagnostics<'t>, document: &'t Spanned<DeTable<'t>>) -> Self {
+        Self {
+            diagnostics,
+            path: String::new(),
+            span: document.span(),
+            entries: document.get_ref(),
+            known: Vec::new(),
+        }
+    }
+
+    /// The value of a key, which from now on is a known one.
+    pub fn take(&mut self, key: &'static str) -> Option<Value<'t>> {
+        self.known.push(key);
+        let value = self.entries.get(key)?;
+        Some(self.value(key, value))
+    }
+
+    /// Like [`Table::take`], but the key must be there. `what` finishes the sentence "Write ...".
+    pub fn require(&mut self, key: &'static str, what: &str) -> Option<Value<'t>> {
+        let value = self.take(key);
+        if value.is_none() {
+            self.error(format!("missing key \"{key}\". Write {what}"));
+        }
+        value
+    }
+
+    /// The keys and values of a table whose keys are free to choose.
+    pub fn entries(self) -> impl Iterator<Item = (Key<'t>, Value<'t>)> {
+        let entries = self.entries;
+        entries.iter().map(move |(key, value)| {
+            let value = self.value(key.get_ref(), value);
+            let key = Key {
+                diagnostics: self.diagnostics,
+                text: key.get_ref(),
+                path: value.path.clone(),
+                span: key.span(),
+            };
+            (key, value)
+        })
+    }
+
+    /// Reports every key that was not asked for, with the known one that was likely meant.
+    pub fn finish(self) {
+        for (key, _) in self.entries {
+            let text: &str = key.get_ref();
+            if self.known.contains(&text) {
+                continue;
+            }
+            let free = self
+                .known
+                .iter()
+                .filter(|known| !self.entries.contains_key(**known));
+            let hint = did_you_mean(text, free.copied());
+            let path = join(&self.path, text);
+            self.diagnostics
+                .error(&key.span(), &path, format!("unknown key{hint}"));
+        }
+    }
+
+    /// Whether a key is there, without taking it.
+    pub fn contains(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Reports a problem at a place remembered from before.
+    pub fn error_at(&self, position: Position, path: &str, message: impl Into<String>) {
+        self.diagnostics.error_at(position, path, message);
+    }
+
+    /// Reports something hardly meant at a place remembered from before.
+    pub fn warn_at(&self, position: Position, path: &str, message: impl Into<String>) {
+        self.diagnostics.warn_at(position, path, message);
+    }
+
+    /// Reports a problem with the table as a whole.
+    pub fn error(&self, message: impl Into<String>) {
+        self.diagnostics.error(&self.span, &self.path, message);
+    }
+
+    /// Where the table starts.
+    pub fn position(&self) -> Position {
+        self.diagnostics.position(self.span.start)
+    }
+
+    /// Where it is from the root, such as `component.shop`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn value(&self, key: &str, value: &'t Spanned<DeValue<'t>>) -> Value<'t> {
+        Value {
+            diagnostics: self.diagnostics,
+            path: join(&self.path, key),
+            span: value.span(),
+            value: value.get_ref(),
+        }
+    }
+}
+
+impl Key<'_> {
+    /// Reports a problem with the key itself.
+    pub fn error(&self, message: impl Into<String>) {
+        self.diagnostics.error(&self.span, &self.path, message);
+    }
+
+    /// Where it starts.
+    pub fn position(&self) -> Position {
+        self.diagnostics.position(self.span.start)
+    }
+}
+
+impl<'t> Value<'t> {
+    /// A string.
+    pub fn string(&self) -> Option<&'t str> {
+        match self.value {
+            DeValue::String(text) => Some(text),
+            _ => self.expected("a string"),
+        }
+    }
+
+    /// A string with at least one character that is not a space.
+    pub fn text(&self) -> Option<&'t str> {
+        let text = self.string()?;
+        if text.trim().is_empty() {
+            self.error("must not be empty");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.expected("true or false"),
+        }
+    }
+
+    /// A whole number within `range`.
+    pub fn integer(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let DeValue::Integer(integer) = self.value else {
+            return self.expected("a whole number");
+        };
+        let number = u32::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let within = number.filter(|number| range.contains(number));
+        if within.is_none() {
+            let (min, max) = range.into_inner();
+            self.error(format!(
+                "{integer} is out of range. Write a number from {min} to {max}"
+            ));
+        }
+        within
+    }
+
+    /// A table.
+    pub fn table(&self) -> Option<Table<'t>> {
+        match self.value {
+            DeValue::Table(_) => self.as_table(),
+            _ => self.expected("a table"),
+        }
+    }
+
+    /// The items of a list.
+    pub fn list(&self) -> Option<Vec<Value<'t>>> {
+        self.as_list().or_else(|| self.expected("a list"))
+    }
+
+    /// The items if this is a list; says nothing otherwise.
+    pub fn as_list(&self) -> Option<Vec<Value<'t>>> {
+        let DeValue::Array(items) = self.value else {
+            return None;
+        };
+        let items = items.iter().enumerate().map(|(n, item)| Value {
+            diagnostics: self.diagnostics,
+            path: format!("{}[{n}]", self.path),
+            span: item.span(),
+            value: item.get_ref(),
+        });
+        Some(items.collect())
+    }
+
+    /// A list of strings; items that are none are reported and left out.
+    pub fn strings(&self) -> Option<Vec<&'t str>> {
+        Some(self.list()?.iter().filter_map(Value::string).collect())
+    }
+
+    /// A string that `parse` understands; its error is the message.
+    pub fn parsed<T, E: fmt::Display>(
+        &self,
+        parse: impl FnOnce(&'t str) -> Result<T, E>,
+    ) -> Option<T> {
+        match parse(self.string()?) {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                self.error(error.to_string());
+                None
+            }
+        }
+    }
+
+    /// The text if this is a string; says nothing otherwise.
+    pub fn as_string(&self) -> Option<&'t str> {
+        match self.value {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The table if this is one; says nothing otherwise.
+    pub fn as_table(&self) -> Option<Table<'t>> {
+        let DeValue::Table(entries) = self.value else {
+            return None;
+        };
+        Some(Table {
+            diagnostics: self.diagnostics,
+            path: self.path.clone(),
+            span: self.span.clone(),
+            entries,
+            known: Vec::new(),
+        })
+    }
+
+    /// The boolean if this is one; says nothing otherwise.
+    pub fn as_boolean(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a list or a table with nothing in it.
+    pub fn is_empty(&self) -> bool {
+        match self.value {
+            DeValue::Array(items) => items.is_empty(),
+            DeValue::Table(entries) => entries.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Reports that this is not `what`, and what it is instead. Always `None`.
+    pub fn expected<T>(&self, what: &str) -> Option<T> {
+        let found = match self.value {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Boolean(true) => "true",
+            DeValue::Boolean(false) => "false",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.error(format!("expected {what}, found {found}"));
+        None
+    }
+
+    /// Reports a problem with the value.
+    pub fn error(&self, message: impl Into<String>) {
+        self.diagnostics.error(&self.span, &self.path, message);
+    }
+
+    /// Reports something about the value that is hardly meant.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.diagnostics.warn(&self.span, &self.path, message);
+    }
+
+    /// Where it starts.
+    pub fn position(&self) -> Position {
+        self.diagnostics.position(self.span.start)
+    }
+
+    /// Where it is from the root, such as `trigger.http[0].route`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// `key` below `path`, quoted when TOML would want it so.
+fn join(path: &str, key: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let dot = if path.is_empty() { "" } else { "." };
+    if !key.is_empty() && key.chars().all(bare) {
+        format!("{path}{dot}{key}")
+    } else {
+        format!("{path}{dot}{key:?}")
+    }
+}
