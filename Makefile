@@ -1,0 +1,71 @@
+# The tasks people run. CI runs only these.
+# The first one that builds sets the toolchain up; later runs only look.
+
+# Packages that become WASI components, by cargo (wasm32-wasip2).
+GUESTS :=
+# The same, by cargo-component: WASI 0.2, from local WIT.
+COMPONENT_GUESTS :=
+# What the tests use beyond the toolchain (setup/tools.sh knows them).
+TEST_TOOLS := $(if $(COMPONENT_GUESTS),cargo-component)
+# More arguments for `cargo test`, e.g. make test TEST='-p tidegate-route'.
+TEST :=
+
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# spin.toml names files under target/, wherever else cargo was told to build.
+unexport CARGO_TARGET_DIR
+
+# .setup/env.mk: the environment of the toolchain. setup/toolchain.sh writes it,
+# but only when it changes: then make reads it anew, by itself.
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+include .setup/env.mk
+endif
+.setup/env.mk: FORCE
+	@setup/toolchain.sh
+
+help: ## this list
+	@echo 'make TASK, where TASK is one of:'
+	sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' Makefile
+
+up: ## build and serve the example application (LISTEN=127.0.0.1:3000 ADMIN=127.0.0.1:3001)
+	@cargo build --bin tidegate
+	exec target/debug/tidegate up --build $(if $(LISTEN),--listen $(LISTEN)) $(if $(ADMIN),--admin $(ADMIN))
+
+# Plain `cargo test` takes the workspace's default members: what builds natively.
+test: guests ## build the components, run every test
+	@cargo test $(TEST)
+
+guests: ## build the WebAssembly components
+	@$(if $(TEST_TOOLS),setup/tools.sh $(TEST_TOOLS))
+	$(if $(GUESTS),cargo build --release --target wasm32-wasip2 $(GUESTS:%=-p %))
+	$(if $(COMPONENT_GUESTS),cargo component build --release $(COMPONENT_GUESTS:%=-p %))
+
+lint: ## formatting, clippy, licences and sources of the dependencies
+	@cargo fmt --all --check
+	cargo clippy --all-targets -- -D warnings
+	$(if $(GUESTS),cargo clippy --target wasm32-wasip2 $(GUESTS:%=-p %) -- -D warnings)
+	setup/tools.sh cargo-deny
+	cargo deny --log-level error check bans licenses sources
+	# Known vulnerabilities come from a database on the network, which not every
+	# machine can reach. Where it must be there, ADVISORIES=required.
+	if [[ "$(ADVISORIES)" == required ]] || timeout 60 cargo deny fetch db >/dev/null 2>&1; then
+		cargo deny check advisories
+	else
+		echo 'lint: SKIPPED the check for known vulnerabilities: its database cannot be fetched here'
+	fi
+
+bench: ## against nginx-like peers on this machine; minutes, of a quiet machine
+	@setup/tools.sh wasmtime-cli wrk
+	tests/benches/run
+
+fuzz: ## the parsers, with random input
+	@tests/fuzz/run
+
+clean: ## remove what was built; the toolchain stays
+	@rm -rf target/* .tidegate
+
+FORCE:
+.PHONY: help up test guests lint bench fuzz clean FORCE
