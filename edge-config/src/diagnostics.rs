@@ -96,8 +96,8 @@ impl fmt::Display for Warning {
 
 /// Collects the problems of one file while it is read.
 ///
-/// Reporting takes `&self`, because readers of nested tables are alive at the same time.
-#[derive(Debug)]
+/// Reporting takes `&self`, because readers of nested tables are alive at the same time. No `Debug`:
+/// the text may hold secrets.
 pub struct Diagnostics<'t> {
     file: &'t str,
     text: &'t str,

@@ -30,7 +30,7 @@ pub struct AllowedHost {
     ports: Option<Range<u32>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Host {
     Any,
     /// `self`: the application, addressed without a host.
@@ -44,7 +44,7 @@ enum Host {
 
 /// The addresses that agree with `address` where `mask` has ones. An IPv4 address is in the lower
 /// 32 bits; it is never in an IPv6 network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Network {
     v4: bool,
     address: u128,
@@ -77,6 +77,9 @@ pub enum HostError {
     /// Something after the host and port.
     #[error("a path is not allowed: permission is for a whole host")]
     Path,
+    /// An address, but no good number of bits behind the `/`.
+    #[error("bad network {0:?}. Write it as in \"10.0.0.0/8\"")]
+    Network(String),
     /// Not a host.
     #[error("bad host {0:?}")]
     Host(String),
@@ -210,8 +213,9 @@ impl Host {
         if let Some(network) = Network::parse(text) {
             return Ok(Self::Network(network));
         }
-        if text.contains('/') {
-            return Err(HostError::Path);
+        if let Some((address, _)) = text.split_once('/') {
+            let error = parse_address(address).map(|_| HostError::Network(text.to_owned()));
+            return Err(error.unwrap_or(HostError::Path));
         }
         if !text.is_ascii() {
             return Err(HostError::NotAscii(text.to_owned()));

@@ -89,7 +89,8 @@ pub struct HttpTrigger {
 pub enum Route {
     /// Those for these paths.
     Public(Pattern),
-    /// None from outside: only other components reach it, as `http://ID.spin.internal`.
+    /// None from outside: only other components reach its component, as
+    /// `http://COMPONENT.spin.internal`.
     Private,
 }
 
@@ -171,11 +172,11 @@ pub struct Component {
 pub enum FileMount {
     /// Those that match a glob pattern, at the same relative path.
     Glob(String),
-    /// A directory, mounted at an absolute path of the guest.
-    Directory {
-        /// On the host, as written.
+    /// A file or a directory, put somewhere else.
+    Placement {
+        /// Its path on the host, as written.
         source: String,
-        /// In the guest; starts with a slash.
+        /// Its path in the guest: starts with a slash and has no `..` in it.
         destination: String,
     },
 }
@@ -249,27 +250,18 @@ fn read(file: &str, mut root: Table<'_>) -> Option<Manifest> {
 }
 
 fn check_version(root: &mut Table<'_>) -> Option<()> {
-    // `spin_version` and a string: manifests of version 1, which `spin doctor` turns into version 2.
-    const UPGRADE: &str =
-        "only version 2 is supported. `spin doctor` upgrades a manifest of version 1";
-    if let Some(old) = root.take("spin_version") {
-        old.error(UPGRADE);
-        return None;
-    }
-    let version = root.require(
-        "spin_manifest_version",
-        "spin_manifest_version = 2 as the first line",
-    )?;
-    if version.as_string() == Some("1") {
-        version.error(UPGRADE);
-        return None;
-    }
-    match version.integer(0..=u32::MAX) {
-        Some(2) => Some(()),
-        Some(_) => {
-            version.error(UPGRADE);
+    // `spin_version` and a string: manifests of version 1.
+    const ONLY_2: &str = "only version 2 is supported. Write spin_manifest_version = 2, or let `spin doctor` upgrade the file";
+    let old = root.take("spin_version");
+    match (old, root.take("spin_manifest_version")) {
+        (None, Some(version)) if version.as_integer() == Some(2) => Some(()),
+        (Some(version), _) | (None, Some(version)) => {
+            version.error(ONLY_2);
             None
         }
-        None => None,
+        (None, None) => {
+            root.error("missing key \"spin_manifest_version\". Write spin_manifest_version = 2 as the first line");
+            None
+        }
     }
 }

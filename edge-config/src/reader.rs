@@ -3,6 +3,8 @@
 //!
 //! Every accessor reports its own problem and then returns `None`, so a reader carries on with
 //! whatever stands in for the value, and the next problem is found too.
+//!
+//! The types here have no `Debug`: the text may hold secrets.
 
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
@@ -11,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostics::{Diagnostics, Position};
-use crate::suggest::did_you_mean;
+use crate::suggest::{closest, did_you_mean};
 
 /// Syntax errors reported for one file. One missing quote can make every line after it wrong.
 const SYNTAX_ERRORS_MAX: usize = 10;
@@ -37,7 +39,6 @@ pub fn parse<'t>(text: &'t str, diagnostics: &Diagnostics<'_>) -> Option<Spanned
 }
 
 /// A table that is being read.
-#[derive(Debug)]
 pub struct Table<'t> {
     diagnostics: &'t Diagnostics<'t>,
     path: String,
@@ -45,10 +46,12 @@ pub struct Table<'t> {
     entries: &'t DeTable<'t>,
     /// The keys that were asked for, whether or not they are there.
     known: Vec<&'static str>,
+    /// The keys that must be there and are not, each with what to say of it.
+    missing: Vec<(&'static str, String)>,
 }
 
 /// A key as written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Key<'t> {
     diagnostics: &'t Diagnostics<'t>,
     /// Its text.
@@ -59,7 +62,7 @@ pub struct Key<'t> {
 }
 
 /// A value that is being read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Value<'t> {
     diagnostics: &'t Diagnostics<'t>,
     path: String,
@@ -76,6 +79,7 @@ impl<'t> Table<'t> {
             span: document.span(),
             entries: document.get_ref(),
             known: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -86,11 +90,13 @@ impl<'t> Table<'t> {
         Some(self.value(key, value))
     }
 
-    /// Like [`Table::take`], but the key must be there. `what` finishes the sentence "Write ...".
+    /// Like [`Table::take`], but the key must be there, or [`Table::finish`] reports it. `what`
+    /// finishes the sentence "Write ...".
     pub fn require(&mut self, key: &'static str, what: &str) -> Option<Value<'t>> {
         let value = self.take(key);
         if value.is_none() {
-            self.error(format!("missing key \"{key}\". Write {what}"));
+            let message = format!("missing key \"{key}\". Write {what}");
+            self.missing.push((key, message));
         }
         value
     }
@@ -110,21 +116,26 @@ impl<'t> Table<'t> {
         })
     }
 
-    /// Reports every key that was not asked for, with the known one that was likely meant.
-    pub fn finish(self) {
+    /// Reports every key that was not asked for, with the known one that was likely meant, and every
+    /// required key that is missing, unless it was likely meant by one of those.
+    pub fn finish(mut self) {
+        // A key can be meant if it is not there yet, or if there may be more of it.
+        let list = |value: &Spanned<DeValue<'_>>| value.get_ref().is_array();
+        let free = |known: &&'static str| self.entries.get(*known).is_none_or(list);
+        let candidates: Vec<_> = self.known.iter().copied().filter(free).collect();
         for (key, _) in self.entries {
             let text: &str = key.get_ref();
             if self.known.contains(&text) {
                 continue;
             }
-            let free = self
-                .known
-                .iter()
-                .filter(|known| !self.entries.contains_key(**known));
-            let hint = did_you_mean(text, free.copied());
-            let path = join(&self.path, text);
+            let meant = closest(text, candidates.iter().copied());
+            self.missing.retain(|(missing, _)| Some(*missing) != meant);
+            let message = format!("unknown key{}", did_you_mean(meant));
             self.diagnostics
-                .error(&key.span(), &path, format!("unknown key{hint}"));
+                .error(&key.span(), &join(&self.path, text), message);
+        }
+        for (_, message) in &self.missing {
+            self.error(message);
         }
     }
 
@@ -217,8 +228,7 @@ impl<'t> Value<'t> {
         let DeValue::Integer(integer) = self.value else {
             return self.expected("a whole number");
         };
-        let number = u32::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let within = number.filter(|number| range.contains(number));
+        let within = self.as_integer().filter(|number| range.contains(number));
         if within.is_none() {
             let (min, max) = range.into_inner();
             self.error(format!(
@@ -293,6 +303,7 @@ impl<'t> Value<'t> {
             span: self.span.clone(),
             entries,
             known: Vec::new(),
+            missing: Vec::new(),
         })
     }
 
@@ -300,6 +311,16 @@ impl<'t> Value<'t> {
     pub fn as_boolean(&self) -> Option<bool> {
         match self.value {
             DeValue::Boolean(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The number if this is a whole one from 0 to 2^32 - 1; says nothing otherwise.
+    pub fn as_integer(&self) -> Option<u32> {
+        match self.value {
+            DeValue::Integer(integer) => {
+                u32::from_str_radix(integer.as_str(), integer.radix()).ok()
+            }
             _ => None,
         }
     }

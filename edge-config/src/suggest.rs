@@ -1,18 +1,16 @@
 //! "Did you mean ...?"
 
-/// A sentence to append to a message about `word` when one of `candidates` is close to it, else
-/// nothing. Starts with a full stop.
-pub(crate) fn did_you_mean<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> String {
-    match closest(word, candidates) {
-        Some(candidate) => format!(". Did you mean \"{candidate}\"?"),
-        None => String::new(),
-    }
+/// A sentence to append to a message, starting with a full stop; nothing when there is nothing to
+/// suggest.
+pub(crate) fn did_you_mean(meant: Option<&str>) -> String {
+    meant.map_or_else(String::new, |meant| format!(". Did you mean \"{meant}\"?"))
 }
 
-fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+/// The candidate that `word` was likely meant to be.
+pub(crate) fn closest<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     // A third of the longer word may be wrong, as rustc has it.
     let distance_max = |candidate: &str| word.chars().count().max(candidate.len()).max(3) / 3;
     candidates
@@ -60,7 +58,7 @@ mod tests {
         for (word, expected) in table {
             assert_eq!(closest(word, keys), expected, "{word}");
         }
-        assert_eq!(did_you_mean("bulid", keys), ". Did you mean \"build\"?");
-        assert_eq!(did_you_mean("memory", keys), "");
+        assert_eq!(did_you_mean(Some("build")), ". Did you mean \"build\"?");
+        assert_eq!(did_you_mean(None), "");
     }
 }

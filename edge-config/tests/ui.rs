@@ -21,7 +21,10 @@ fn good_manifests() {
             .collect();
         shown.push_str(&format!("{manifest:#?}\n"));
         // Then with values for all variables, and with none.
-        let value = |name: &str| Some(format!("value-of-{name}"));
+        let value = |name: &str| match name {
+            "SPIN_VARIABLE_PORT" => Some("8443".to_owned()),
+            other => Some(format!("value-of-{other}")),
+        };
         match manifest.resolve_variables(value) {
             Ok(resolved) => shown.push_str(&format!("\nwith values: {resolved:#?}\n")),
             Err(errors) => shown.push_str(&format!("\nwith values:\n{errors}\n")),

@@ -7,6 +7,7 @@ use crate::diagnostics::Position;
 use crate::names::is_variable;
 use crate::reader::{Table, Value};
 use crate::secret::Text;
+use crate::suggest::closest;
 
 /// What to say of a name that [`is_variable`] does not like.
 pub(super) const BAD_VARIABLE_NAME: &str =
@@ -30,14 +31,26 @@ pub(super) fn read(root: &mut Table<'_>) -> Application {
     if let Some(triggers) = table.take("trigger").and_then(|value| value.table()) {
         check_trigger_settings(triggers);
     }
-    if let Some(mut tool) = table.take("tool").and_then(|value| value.table()) {
-        // The other tools' tables are theirs. Ours has no keys yet.
-        if let Some(ours) = tool.take("tidegate").and_then(|value| value.table()) {
-            ours.finish();
-        }
+    // Ours has no keys yet.
+    if let Some(ours) = table.take("tool").and_then(|value| our_tool(&value)) {
+        ours.finish();
     }
     table.finish();
     application
+}
+
+/// Our table among those of the tools. The others' are theirs, and skipped.
+pub(super) fn our_tool<'t>(tools: &Value<'t>) -> Option<Table<'t>> {
+    const OURS: &str = "tidegate";
+    let mut table = tools.table()?;
+    for (key, value) in tools.table()?.entries() {
+        if key.text != OURS && closest(key.text, [OURS]).is_some() {
+            value.warn(format!(
+                "skipped, as another tool's table. Did you mean \"{OURS}\"?"
+            ));
+        }
+    }
+    table.take(OURS)?.table()
 }
 
 /// An optional string.
@@ -120,18 +133,24 @@ pub(super) fn read_variables(root: &mut Table<'_>) -> BTreeMap<String, Variable>
 }
 
 fn read_variable(mut table: Table<'_>, position: Position) -> Variable {
-    let default = owned(&mut table, "default");
+    // Either a default or required, as in Spin (`locked_variable`). None: neither true nor false.
     let required = table
         .take("required")
-        .and_then(|value| value.boolean())
-        .unwrap_or(false);
+        .map_or(Some(false), |value| value.boolean());
+    let default = match required {
+        Some(false) => table.require("default", "the value, or required = true instead"),
+        _ => table.take("default"),
+    };
+    if required == Some(true) && default.is_some() {
+        table.error("a required variable never uses its default. Remove one of the two");
+    }
     let secret = table
         .take("secret")
         .and_then(|value| value.boolean())
         .unwrap_or(false);
     let description = owned(&mut table, "description");
-    check_required(&table, required);
     table.finish();
+    let default = default.and_then(|value| value.string());
     let default = default.map(|text| {
         if secret {
             Text::secret(text)
@@ -144,16 +163,5 @@ fn read_variable(mut table: Table<'_>, position: Position) -> Variable {
         secret,
         description,
         position,
-    }
-}
-
-/// Either a default or required, as in Spin.
-fn check_required(table: &Table<'_>, required: bool) {
-    match (table.contains("default"), required) {
-        (true, true) => {
-            table.error("a required variable never uses its default. Remove one of the two")
-        }
-        (false, false) => table.error("no value. Write default = \"...\" or required = true"),
-        _ => {}
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::application::{BAD_VARIABLE_NAME, check_targets, owned, strings};
+use super::application::{BAD_VARIABLE_NAME, check_targets, our_tool, owned, strings};
 use super::{Build, Component, FileMount, HostTemplate, Variable, unsupported};
 use crate::hosts::AllowedHost;
 use crate::limits::Limits;
 use crate::names::{is_kebab, is_snake, is_variable};
 use crate::reader::{Table, Value};
-use crate::suggest::did_you_mean;
+use crate::suggest::{closest, did_you_mean};
 use crate::template::Template;
 
 type Variables = BTreeMap<String, Variable>;
@@ -60,7 +60,8 @@ pub(super) fn read(mut table: Table<'_>, variables: &Variables) -> Component {
         build: table.take("build").and_then(|value| read_build(&value)),
         limits: table
             .take("tool")
-            .map(|value| read_tool(&value))
+            .and_then(|value| our_tool(&value))
+            .map(Limits::read)
             .unwrap_or_default(),
         position: table.position(),
     };
@@ -92,6 +93,9 @@ fn read_environment(value: &Value<'_>) -> BTreeMap<String, String> {
             key.error("bad name of an environment variable: it is empty, or has \"=\" or a zero byte in it");
         }
         if let Some(text) = value.string() {
+            if text.contains('\0') {
+                value.error("the value of an environment variable cannot have a zero byte in it");
+            }
             environment.insert(key.text.to_owned(), text.to_owned());
         }
     }
@@ -104,30 +108,44 @@ fn read_files(value: &Value<'_>) -> Vec<FileMount> {
 }
 
 fn read_mount(value: &Value<'_>) -> Option<FileMount> {
+    if value.as_string().is_some() {
+        return read_glob(value);
+    }
     let Some(mut table) = value.as_table() else {
-        if value.as_string().is_none() {
-            return value
-                .expected("a glob pattern or { source = \"...\", destination = \"/...\" }");
-        }
-        return value.text().map(|glob| FileMount::Glob(glob.to_owned()));
+        return value.expected("a glob pattern or { source = \"...\", destination = \"/...\" }");
     };
-    let source = table
-        .require("source", "the directory on this machine")
-        .and_then(|value| value.text());
-    let destination = table
-        .require("destination", "where the component sees it")
-        .and_then(|value| {
-            let path = value.string()?;
-            if !path.starts_with('/') {
-                value.error("must be an absolute path. Write it with a slash in front");
-            }
-            Some(path)
-        });
+    let source = table.require("source", "the path of a file or directory");
+    let source = source.and_then(|value| value.text());
+    let destination = table.require(
+        "destination",
+        "where the component sees it, as in \"/assets\"",
+    );
+    let destination = destination.and_then(|value| read_destination(&value));
     table.finish();
-    Some(FileMount::Directory {
+    Some(FileMount::Placement {
         source: source?.to_owned(),
-        destination: destination?.to_owned(),
+        destination: destination?,
     })
+}
+
+/// Spin refuses these two ends, which name a directory and no files (`copy_glob_or_path`).
+fn read_glob(value: &Value<'_>) -> Option<FileMount> {
+    let glob = value.text()?;
+    if matches!(glob.rsplit('/').next(), Some("." | "..")) {
+        value.error("a file pattern cannot end in \".\" or \"..\". Write a pattern of files, as in \"assets/**/*\"");
+    }
+    Some(FileMount::Glob(glob.to_owned()))
+}
+
+fn read_destination(value: &Value<'_>) -> Option<String> {
+    let path = value.string()?;
+    if !path.starts_with('/') {
+        value.error("must be an absolute path. Write it with a slash in front");
+    }
+    if path.split('/').any(|part| part == "..") {
+        value.error("must not contain \"..\"");
+    }
+    Some(path.to_owned())
 }
 
 fn read_variables(value: &Value<'_>, known: &Variables) -> BTreeMap<String, Template> {
@@ -149,7 +167,7 @@ fn read_template(value: &Value<'_>, known: &Variables) -> Option<Template> {
     let mut good = true;
     for name in template.variables() {
         if !known.contains_key(name) {
-            let hint = did_you_mean(name, known.keys().map(String::as_str));
+            let hint = did_you_mean(closest(name, known.keys().map(String::as_str)));
             value.error(format!("{name:?} is not in [variables]{hint}"));
             good = false;
         }
@@ -235,13 +253,4 @@ fn read_commands(value: &Value<'_>) -> Vec<String> {
         .filter_map(Value::text)
         .map(str::to_owned)
         .collect()
-}
-
-/// `tool`: our table in it. Those of others are theirs.
-fn read_tool(value: &Value<'_>) -> Limits {
-    let ours = value
-        .table()
-        .and_then(|mut tool| tool.take("tidegate"))
-        .and_then(|value| value.table());
-    ours.map(Limits::read).unwrap_or_default()
 }

@@ -9,15 +9,15 @@ use super::{component, static_response, unsupported};
 use crate::diagnostics::Position;
 use crate::names::is_kebab;
 use crate::reader::{Table, Value};
-use crate::suggest::did_you_mean;
+use crate::suggest::{closest, did_you_mean};
 
 /// What reading the triggers needs and finds out.
 struct Reading<'r> {
     variables: &'r BTreeMap<String, Variable>,
     /// Grows by the components that are written inside triggers.
     components: &'r mut BTreeMap<String, Component>,
-    /// The IDs of triggers that are taken.
-    ids: BTreeSet<String>,
+    /// The IDs of triggers that are taken, and where.
+    ids: BTreeMap<String, Position>,
     routes: Router<Position>,
     /// Components that answer requests.
     handlers: BTreeSet<String>,
@@ -39,7 +39,7 @@ pub(super) fn read_all(
     };
     let list = table
         .take("http")
-        .and_then(|value| value.list())
+        .and_then(|value| read_list(&value))
         .unwrap_or_default();
     unsupported::triggers(&mut table);
     if table.is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn read_all(
     let mut reading = Reading {
         variables,
         components,
-        ids: BTreeSet::new(),
+        ids: BTreeMap::new(),
         routes: Router::new(),
         handlers: BTreeSet::new(),
         middlewares: BTreeMap::new(),
@@ -76,8 +76,14 @@ impl Reading<'_> {
     fn given_id(&mut self, table: &mut Table<'_>) -> Option<String> {
         let value = table.take("id")?;
         let id = value.text()?;
-        if !self.ids.insert(id.to_owned()) {
-            value.error(format!("another trigger has the ID {id:?} too"));
+        match self.ids.get(id) {
+            Some(taken) => value.error(format!(
+                "the trigger in line {} has the ID {id:?} too",
+                taken.line
+            )),
+            None => {
+                self.ids.insert(id.to_owned(), value.position());
+            }
         }
         Some(id.to_owned())
     }
@@ -86,7 +92,7 @@ impl Reading<'_> {
         let position = table.position();
         let component = table.take("component");
         let referred = component.as_ref().and_then(Value::as_string);
-        let id = given.unwrap_or_else(|| self.make_id(referred));
+        let id = given.unwrap_or_else(|| self.make_id(referred, position));
 
         let route = table.require("route", "the path, as in \"/...\", or { private = true }");
         let route = route.and_then(|value| self.read_route(&value));
@@ -123,25 +129,26 @@ impl Reading<'_> {
     }
 
     /// An ID for a trigger without one, as Spin makes it (`normalize_trigger_ids`).
-    fn make_id(&mut self, component: Option<&str>) -> String {
+    fn make_id(&mut self, component: Option<&str>, position: Position) -> String {
         let natural = component.map(|component| format!("{component}-http-trigger"));
         let counted = (1..).map(|n| format!("http-trigger{n}"));
         let id = natural
             .into_iter()
             .chain(counted)
-            .find(|id| !self.ids.contains(id));
+            .find(|id| !self.ids.contains_key(id));
         let id = id.expect("there are more numbers than triggers");
-        self.ids.insert(id.clone());
+        self.ids.insert(id.clone(), position);
         id
     }
 
     fn read_route(&mut self, value: &Value<'_>) -> Option<Route> {
         if let Some(mut table) = value.as_table() {
-            let private = table.require("private", "private = true")?;
+            let private = table.require("private", "private = true");
+            table.finish();
+            let private = private?;
             if !private.boolean()? {
                 private.error("must be true. A route that is not private is written as a path");
             }
-            table.finish();
             return Some(Route::Private);
         }
         if value.as_string().is_none() {
@@ -189,7 +196,7 @@ impl Reading<'_> {
         }
         let id = value.string()?;
         if !self.components.contains_key(id) {
-            let hint = did_you_mean(id, self.components.keys().map(String::as_str));
+            let hint = did_you_mean(closest(id, self.components.keys().map(String::as_str)));
             value.error(format!("there is no [component.{id}]{hint}"));
             return None;
         }
@@ -352,6 +359,14 @@ impl Component {
     }
 }
 
+fn read_list<'t>(value: &Value<'t>) -> Option<Vec<Value<'t>>> {
+    if value.as_table().is_some() {
+        value.error("there may be many. Write [[trigger.http]], with two brackets");
+        return None;
+    }
+    value.list()
+}
+
 /// `true`, `false` or a list of names.
 fn read_inherits(value: &Value<'_>) -> BTreeSet<Capability> {
     let all = Capability::ALL.map(|(_, capability)| capability);
@@ -372,7 +387,7 @@ fn read_inherits(value: &Value<'_>) -> BTreeSet<Capability> {
         let found = Capability::ALL.into_iter().find(|(key, _)| *key == name);
         if found.is_none() {
             let names = Capability::ALL.map(|(key, _)| key);
-            let hint = did_you_mean(name, names);
+            let hint = did_you_mean(closest(name, names));
             item.error(format!(
                 "{name:?} cannot be inherited, only {}{hint}",
                 names.join(", ")
@@ -384,17 +399,22 @@ fn read_inherits(value: &Value<'_>) -> BTreeSet<Capability> {
 }
 
 fn check_executor(mut table: Table<'_>) {
-    let Some(value) = table.require("type", "type = \"http\"") else {
-        return;
-    };
-    match value.string() {
-        // Spin's old name for the same.
-        Some("http" | "spin") => table.finish(),
-        Some("wagi") => value.error(unsupported::not_yet("Spin's wagi executor")),
-        Some(other) => {
-            let hint = did_you_mean(other, ["http"]);
-            value.error(format!("unknown executor {other:?}{hint}"));
+    let value = table.require("type", "type = \"http\"");
+    match value.as_ref().and_then(Value::as_string) {
+        Some("wagi") => {
+            table.error(unsupported::not_yet("Spin's wagi executor"));
+            // Its other keys are no mistakes.
+            return;
         }
-        None => {}
+        // The second is Spin's old name for the first.
+        Some("http" | "spin") | None => {}
+        Some(other) => {
+            let hint = did_you_mean(closest(other, ["http"]));
+            table.error(format!("unknown executor {other:?}{hint}"));
+        }
     }
+    if let Some(value) = value {
+        value.string();
+    }
+    table.finish();
 }

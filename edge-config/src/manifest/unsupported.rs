@@ -15,7 +15,7 @@ const TRIGGERS: [(&str, &str); 5] = [
 /// Keys of a component. An empty list or table asks for nothing, so that is let through.
 const COMPONENT_KEYS: [(&str, &str); 5] = [
     ("ai_models", "Spin's serverless AI"),
-    ("sqlite_databases", "Spin's SQLite"),
+    ("sqlite_databases", "Spin's SQLite storage"),
     ("dependencies", "composing a component with dependencies"),
     (
         "dependencies_inherit_configuration",

@@ -30,31 +30,33 @@ pub(crate) enum Segment {
 #[non_exhaustive]
 pub enum PatternError {
     /// See [`PATTERN_LEN_MAX`].
-    #[error("the pattern is {len} bytes long; at most {PATTERN_LEN_MAX} are allowed")]
+    #[error("a route of {len} bytes is too long. At most {PATTERN_LEN_MAX} are allowed")]
     TooLong {
         /// Its length in bytes.
         len: usize,
     },
     /// `?` or `#`: a pattern sees the path only.
-    #[error("a route matches the path only, so it cannot contain {0:?}")]
+    #[error("{0:?} is not part of a path, which is all that a route matches")]
     NotPath(char),
     /// A character that no URL path contains.
-    #[error("{0:?} never appears in the path of a URL; write it percent-encoded")]
+    #[error("{0:?} never appears in the path of a URL. Write it percent-encoded")]
     NotInUrl(char),
     /// `...` or `*` that is not the last segment, or only part of one.
-    #[error("`{0}`: the wildcard must be the whole last segment, as in `/a/...`")]
+    #[error("bad segment {0:?}. The wildcard is the whole last segment, as in \"/a/...\"")]
     MisplacedWildcard(String),
     /// `:` with nothing behind it.
-    #[error("`:` needs a name, as in `:id`")]
+    #[error("\":\" without a name. Write it as in \":id\"")]
     Unnamed,
     /// A name that could not become the end of a header name.
-    #[error("`:{0}`: a name consists of letters, digits, `_` and `-`, and takes a whole segment")]
+    #[error(
+        "bad name \":{0}\". It takes a whole segment and consists of letters, digits, \"_\" and \"-\""
+    )]
     BadName(String),
     /// The same name twice, compared as header names are: without case, `_` and `-` alike.
-    #[error("`:{0}` appears twice in one route")]
+    #[error("the name \":{0}\" appears twice in one route")]
     RepeatedName(String),
     /// `.:`, which Spin's matcher gives a meaning that nobody documents.
-    #[error("`{0}`: a name must start its segment, as in `/:name`")]
+    #[error("bad segment {0:?}. A name takes a whole segment, as in \"/:name\"")]
     NameInsideSegment(String),
 }
 

@@ -15,7 +15,7 @@ pub struct Router<T> {
 
 /// An equal route is already there: it matches exactly the same paths.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the route `{with}` already matches the same paths")]
+#[error("the route \"{with}\" matches the same paths")]
 pub struct Conflict {
     /// The pattern that was inserted first.
     pub with: Pattern,
