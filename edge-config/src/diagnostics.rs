@@ -80,12 +80,7 @@ pub struct Warning(pub Diagnostic);
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Diagnostic {
-            file,
-            position,
-            path,
-            message,
-        } = &self.0;
+        let Diagnostic { file, position, path, message } = &self.0;
         write!(f, "{file}:{position}: warning: ")?;
         if !path.is_empty() {
             write!(f, "{path}: ")?;
@@ -127,10 +122,7 @@ impl<'t> Diagnostics<'t> {
         let before = &self.text.as_bytes()[self.lines[line - 1]..offset];
         // Count the bytes that begin a character: continuation bytes are 0b10xx_xxxx.
         let characters = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-        Position {
-            line,
-            column: characters + 1,
-        }
+        Position { line, column: characters + 1 }
     }
 
     /// Reports something that makes the file unusable, at the start of `span` (bytes of the text).
@@ -160,12 +152,7 @@ impl<'t> Diagnostics<'t> {
     }
 
     fn diagnostic(&self, span: &Range<usize>, path: &str, message: String) -> Diagnostic {
-        Diagnostic {
-            file: self.file.to_owned(),
-            position: self.position(span.start),
-            path: path.to_owned(),
-            message,
-        }
+        Diagnostic { file: self.file.to_owned(), position: self.position(span.start), path: path.to_owned(), message }
     }
 
     /// The warnings if nothing was wrong.
@@ -193,26 +180,11 @@ mod tests {
     #[test]
     fn positions_count_characters() {
         let diagnostics = Diagnostics::new("f", "ab\né=x\n");
-        let table = [
-            (0, 1, 1),
-            (2, 1, 3),
-            (3, 2, 1),
-            (5, 2, 2),
-            (6, 2, 3),
-            (8, 3, 1),
-            (99, 3, 1),
-        ];
+        let table = [(0, 1, 1), (2, 1, 3), (3, 2, 1), (5, 2, 2), (6, 2, 3), (8, 3, 1), (99, 3, 1)];
         for (offset, line, column) in table {
-            assert_eq!(
-                diagnostics.position(offset),
-                Position { line, column },
-                "{offset}"
-            );
+            assert_eq!(diagnostics.position(offset), Position { line, column }, "{offset}");
         }
-        assert_eq!(
-            Diagnostics::new("f", "").position(0),
-            Position { line: 1, column: 1 }
-        );
+        assert_eq!(Diagnostics::new("f", "").position(0), Position { line: 1, column: 1 });
     }
 
     #[test]
@@ -222,10 +194,7 @@ mod tests {
         diagnostics.warn(&(0..1), "a", "unused");
         diagnostics.error(&(2..3), "", "second");
         let errors = diagnostics.finish().unwrap_err();
-        assert_eq!(
-            errors.to_string(),
-            "f.toml:2:1: second\nf.toml:3:1: c: third"
-        );
+        assert_eq!(errors.to_string(), "f.toml:2:1: second\nf.toml:3:1: c: third");
 
         let diagnostics = Diagnostics::new("f.toml", "a");
         diagnostics.warn(&(0..1), "a", "unused");

@@ -62,14 +62,10 @@ pub enum HostError {
     #[error("bad scheme {0:?}. A scheme is lower-case letters, or * for any")]
     Scheme(String),
     /// No port, and none is the default.
-    #[error(
-        "no port, and scheme {0:?} has no default one. Write it as in \":8080\", or :* for any"
-    )]
+    #[error("no port, and scheme {0:?} has no default one. Write it as in \":8080\", or :* for any")]
     NoPort(String),
     /// Not a port.
-    #[error(
-        "bad port {0:?}. Write a number from 1 to 65535, a range such as 8000..9000, or * for any"
-    )]
+    #[error("bad port {0:?}. Write a number from 1 to 65535, a range such as 8000..9000, or * for any")]
     Port(String),
     /// A range without a port in it.
     #[error("port range {0:?} is empty: its end is not part of it")]
@@ -87,9 +83,7 @@ pub enum HostError {
     #[error("bad host {0:?}. Write it in ASCII, as in \"xn--caf-dma.example\"")]
     NotAscii(String),
     /// `*` in the wrong place.
-    #[error(
-        "bad host {0:?}. A wildcard stands for a whole host (*) or its first labels (*.example.com)"
-    )]
+    #[error("bad host {0:?}. A wildcard stands for a whole host (*) or its first labels (*.example.com)")]
     Wildcard(String),
     /// An IPv6 address needs a port to be told from it.
     #[error("no port behind an IPv6 address. Write it as in \"[::1]:80\"")]
@@ -111,17 +105,28 @@ impl AllowedHosts {
     /// Whether a connection may be made. `host` is as in a URL (IPv6 with or without brackets, any
     /// case); without a port, the scheme's default counts, and there may be none.
     pub fn allows(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        self.0
-            .iter()
-            .any(|allowed| allowed.allows(scheme, host, port))
+        self.0.iter().any(|allowed| allowed.allows(scheme, host, port))
     }
 
     /// Whether the application may call itself without naming a host, with this scheme.
     pub fn allows_self(&self, scheme: &str) -> bool {
         let any_or_self = |host: &Host| matches!(host, Host::Any | Host::Itself);
-        self.0
-            .iter()
-            .any(|allowed| allowed.allows_scheme(scheme) && any_or_self(&allowed.host))
+        self.0.iter().any(|allowed| allowed.allows_scheme(scheme) && any_or_self(&allowed.host))
+    }
+
+    /// The entry that would allow a connection, for the message about one that was not.
+    pub fn entry_for(scheme: &str, host: &str, port: Option<u16>) -> String {
+        let v6 = host.parse::<Ipv6Addr>().is_ok() || host.starts_with('[');
+        let inner = host.trim_start_matches('[').trim_end_matches(']');
+        let host = if v6 { format!("[{inner}]") } else { host.to_ascii_lowercase() };
+        let scheme = scheme.to_ascii_lowercase();
+        let default = default_port(&scheme);
+        match port.or(default) {
+            // Behind an IPv6 address the port is needed.
+            port if port == default && port.is_some() && !v6 => format!("{scheme}://{host}"),
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}:*"),
+        }
     }
 
     /// The entries.
@@ -231,11 +236,7 @@ impl Host {
             return Err(HostError::Host(text.to_owned()));
         }
         let name = name.to_ascii_lowercase();
-        Ok(if below {
-            Self::Below(format!(".{name}"))
-        } else {
-            Self::Name(name)
-        })
+        Ok(if below { Self::Below(format!(".{name}")) } else { Self::Name(name) })
     }
 
     fn allows(&self, host: &str) -> bool {
@@ -274,24 +275,17 @@ impl Network {
             return None;
         }
         let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
-        Some(Self {
-            v4,
-            address: bits & mask,
-            mask,
-        })
+        Some(Self { v4, address: bits & mask, mask })
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        Self::new(address, None)
-            .is_some_and(|one| one.v4 == self.v4 && one.address & self.mask == self.address)
+        Self::new(address, None).is_some_and(|one| one.v4 == self.v4 && one.address & self.mask == self.address)
     }
 }
 
 /// An address as in a URL: an IPv6 one may be in brackets.
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let inner = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'));
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     match inner {
         Some(v6) => v6.parse().ok().map(|v6: Ipv6Addr| IpAddr::V6(v6)),
         None => text
@@ -323,11 +317,7 @@ fn parse_scheme(text: &str) -> Result<Option<String>, HostError> {
         return Ok(None);
     }
     let good = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
-    if good {
-        Ok(Some(text.to_owned()))
-    } else {
-        Err(HostError::Scheme(text.to_owned()))
-    }
+    if good { Ok(Some(text.to_owned())) } else { Err(HostError::Scheme(text.to_owned())) }
 }
 
 fn parse_ports(text: &str, scheme: &str) -> Result<Option<Range<u32>>, HostError> {
@@ -348,11 +338,7 @@ fn parse_ports(text: &str, scheme: &str) -> Result<Option<Range<u32>>, HostError
         return Ok(Some(port..port + 1));
     };
     let range = number(start)?..number(end)?;
-    if range.is_empty() {
-        Err(HostError::EmptyRange(text.to_owned()))
-    } else {
-        Ok(Some(range))
-    }
+    if range.is_empty() { Err(HostError::EmptyRange(text.to_owned())) } else { Ok(Some(range)) }
 }
 
 /// The ports that Spin knows (`well_known_port`).
@@ -371,8 +357,7 @@ fn default_port(scheme: &str) -> Option<u16> {
 /// Labels of letters, digits, `-` and `_`, with dots between them.
 fn is_host_name(name: &str) -> bool {
     let in_label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    name.split('.')
-        .all(|label| !label.is_empty() && label.bytes().all(in_label))
+    name.split('.').all(|label| !label.is_empty() && label.bytes().all(in_label))
 }
 
 #[cfg(test)]

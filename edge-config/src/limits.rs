@@ -71,12 +71,8 @@ impl Limits {
     pub fn read(mut table: Table<'_>) -> Self {
         let default = Self::default();
         let memory = table.take("memory").and_then(|value| size(&value, MEMORY));
-        let timeout = table
-            .take("timeout")
-            .and_then(|value| time(&value, TIMEOUT));
-        let idle_timeout = table
-            .take("idle_timeout")
-            .and_then(|value| time(&value, IDLE_TIMEOUT));
+        let timeout = table.take("timeout").and_then(|value| time(&value, TIMEOUT));
+        let idle_timeout = table.take("idle_timeout").and_then(|value| time(&value, IDLE_TIMEOUT));
         let mut count = |key, range| table.take(key).and_then(|value| value.integer(range));
         let limits = Self {
             memory: memory.unwrap_or(default.memory),
@@ -101,9 +97,7 @@ fn size(value: &Value<'_>, range: RangeInclusive<ByteSize>) -> Option<ByteSize> 
         return Some(size);
     }
     let (min, max) = range.into_inner();
-    value.error(format!(
-        "{size} is out of range. Write a size from {min} to {max}"
-    ));
+    value.error(format!("{size} is out of range. Write a size from {min} to {max}"));
     None
 }
 
@@ -114,8 +108,6 @@ fn time(value: &Value<'_>, range: RangeInclusive<Duration>) -> Option<Duration> 
         return Some(time);
     }
     let [time, min, max] = [time, *range.start(), *range.end()].map(duration::display);
-    value.error(format!(
-        "{time} is out of range. Write a duration from {min} to {max}"
-    ));
+    value.error(format!("{time} is out of range. Write a duration from {min} to {max}"));
     None
 }

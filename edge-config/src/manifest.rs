@@ -126,10 +126,7 @@ pub struct Middleware {
 
 /// A part of a component's configuration that a middleware can inherit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    missing_docs,
-    reason = "the names are those of the keys of a component"
-)]
+#[expect(missing_docs, reason = "the names are those of the keys of a component")]
 pub enum Capability {
     AiModels,
     AllowedOutboundHosts,
@@ -240,18 +237,13 @@ fn read(file: &str, mut root: Table<'_>) -> Option<Manifest> {
     let mut components = component::read_all(&mut root, &variables);
     let http_triggers = trigger::read_all(&mut root, &variables, &mut components);
     root.finish();
-    Some(Manifest {
-        file: file.to_owned(),
-        application,
-        variables,
-        http_triggers,
-        components,
-    })
+    Some(Manifest { file: file.to_owned(), application, variables, http_triggers, components })
 }
 
 fn check_version(root: &mut Table<'_>) -> Option<()> {
     // `spin_version` and a string: manifests of version 1.
-    const ONLY_2: &str = "only version 2 is supported. Write spin_manifest_version = 2, or let `spin doctor` upgrade the file";
+    const ONLY_2: &str =
+        "only version 2 is supported. Write spin_manifest_version = 2, or let `spin doctor` upgrade the file";
     let old = root.take("spin_version");
     match (old, root.take("spin_manifest_version")) {
         (None, Some(version)) if version.as_integer() == Some(2) => Some(()),

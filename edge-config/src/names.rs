@@ -31,9 +31,7 @@ fn is_word(word: &str) -> bool {
         return false;
     };
     let upper = first.is_ascii_uppercase();
-    let fits = |c: char| {
-        c.is_ascii_digit() || (c.is_ascii_alphabetic() && c.is_ascii_uppercase() == upper)
-    };
+    let fits = |c: char| c.is_ascii_digit() || (c.is_ascii_alphabetic() && c.is_ascii_uppercase() == upper);
     // Spin lets a `:` into a word, for ids that package managers make.
     first.is_ascii_alphanumeric() && word.chars().skip(1).all(|c| c == ':' || fits(c))
 }
@@ -68,11 +66,7 @@ mod tests {
             ("é", false, false, false),
         ];
         for (text, kebab, snake, variable) in table {
-            assert_eq!(
-                (is_kebab(text), is_snake(text), is_variable(text)),
-                (kebab, snake, variable),
-                "{text}"
-            );
+            assert_eq!((is_kebab(text), is_snake(text), is_variable(text)), (kebab, snake, variable), "{text}");
         }
     }
 }

@@ -25,10 +25,7 @@ pub fn parse<'t>(text: &'t str, diagnostics: &Diagnostics<'_>) -> Option<Spanned
     if errors.is_empty() {
         return Some(table);
     }
-    let mut found: Vec<_> = errors
-        .iter()
-        .map(|error| (error.span().unwrap_or(0..0), error))
-        .collect();
+    let mut found: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(0..0), error)).collect();
     found.sort_by_key(|(span, _)| span.start);
     // The first error of a line tells; the rest of that line is noise.
     found.dedup_by_key(|(span, _)| diagnostics.position(span.start).line);
@@ -106,12 +103,8 @@ impl<'t> Table<'t> {
         let entries = self.entries;
         entries.iter().map(move |(key, value)| {
             let value = self.value(key.get_ref(), value);
-            let key = Key {
-                diagnostics: self.diagnostics,
-                text: key.get_ref(),
-                path: value.path.clone(),
-                span: key.span(),
-            };
+            let key =
+                Key { diagnostics: self.diagnostics, text: key.get_ref(), path: value.path.clone(), span: key.span() };
             (key, value)
         })
     }
@@ -131,8 +124,7 @@ impl<'t> Table<'t> {
             let meant = closest(text, candidates.iter().copied());
             self.missing.retain(|(missing, _)| Some(*missing) != meant);
             let message = format!("unknown key{}", did_you_mean(meant));
-            self.diagnostics
-                .error(&key.span(), &join(&self.path, text), message);
+            self.diagnostics.error(&key.span(), &join(&self.path, text), message);
         }
         for (_, message) in &self.missing {
             self.error(message);
@@ -175,12 +167,7 @@ impl<'t> Table<'t> {
     }
 
     fn value(&self, key: &str, value: &'t Spanned<DeValue<'t>>) -> Value<'t> {
-        Value {
-            diagnostics: self.diagnostics,
-            path: join(&self.path, key),
-            span: value.span(),
-            value: value.get_ref(),
-        }
+        Value { diagnostics: self.diagnostics, path: join(&self.path, key), span: value.span(), value: value.get_ref() }
     }
 }
 
@@ -231,9 +218,7 @@ impl<'t> Value<'t> {
         let within = self.as_integer().filter(|number| range.contains(number));
         if within.is_none() {
             let (min, max) = range.into_inner();
-            self.error(format!(
-                "{integer} is out of range. Write a number from {min} to {max}"
-            ));
+            self.error(format!("{integer} is out of range. Write a number from {min} to {max}"));
         }
         within
     }
@@ -271,10 +256,7 @@ impl<'t> Value<'t> {
     }
 
     /// A string that `parse` understands; its error is the message.
-    pub fn parsed<T, E: fmt::Display>(
-        &self,
-        parse: impl FnOnce(&'t str) -> Result<T, E>,
-    ) -> Option<T> {
+    pub fn parsed<T, E: fmt::Display>(&self, parse: impl FnOnce(&'t str) -> Result<T, E>) -> Option<T> {
         match parse(self.string()?) {
             Ok(parsed) => Some(parsed),
             Err(error) => {
@@ -318,9 +300,7 @@ impl<'t> Value<'t> {
     /// The number if this is a whole one from 0 to 2^32 - 1; says nothing otherwise.
     pub fn as_integer(&self) -> Option<u32> {
         match self.value {
-            DeValue::Integer(integer) => {
-                u32::from_str_radix(integer.as_str(), integer.radix()).ok()
-            }
+            DeValue::Integer(integer) => u32::from_str_radix(integer.as_str(), integer.radix()).ok(),
             _ => None,
         }
     }
@@ -375,9 +355,5 @@ impl<'t> Value<'t> {
 fn join(path: &str, key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let dot = if path.is_empty() { "" } else { "." };
-    if !key.is_empty() && key.chars().all(bare) {
-        format!("{path}{dot}{key}")
-    } else {
-        format!("{path}{dot}{key:?}")
-    }
+    if !key.is_empty() && key.chars().all(bare) { format!("{path}{dot}{key}") } else { format!("{path}{dot}{key:?}") }
 }

@@ -13,18 +13,12 @@ pub struct Text {
 impl Text {
     /// A text that anybody may see.
     pub fn public(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            secret: false,
-        }
+        Self { text: text.into(), secret: false }
     }
 
     /// A text that must appear in no log, message or dump.
     pub fn secret(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            secret: true,
-        }
+        Self { text: text.into(), secret: true }
     }
 
     /// The text itself, for handing it to whom it is meant for.
@@ -51,11 +45,7 @@ impl Text {
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.secret {
-            f.write_str("<secret>")
-        } else {
-            fmt::Debug::fmt(&self.text, f)
-        }
+        if self.secret { f.write_str("<secret>") } else { fmt::Debug::fmt(&self.text, f) }
     }
 }
 

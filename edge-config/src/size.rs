@@ -22,9 +22,7 @@ pub struct ByteSize(u64);
 #[non_exhaustive]
 pub enum SizeError {
     /// Not a whole number and a unit.
-    #[error(
-        "{0:?} is not a size. Write a whole number and B, kB, MB, GB, KiB, MiB or GiB, as in \"64MiB\""
-    )]
+    #[error("{0:?} is not a size. Write a whole number and B, kB, MB, GB, KiB, MiB or GiB, as in \"64MiB\"")]
     Syntax(String),
     /// More bytes than fit into 64 bits.
     #[error("{0:?} is too large a size")]
@@ -55,10 +53,7 @@ impl ByteSize {
     pub fn parse(text: &str) -> Result<Self, SizeError> {
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, unit) = text.split_at(digits);
-        let factor = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .map(|(_, factor)| *factor);
+        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
         let (Some(factor), 1..) = (factor, digits) else {
             return Err(SizeError::Syntax(text.to_owned()));
         };
@@ -72,9 +67,7 @@ impl ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS
-            .iter()
-            .filter(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
+        let whole = UNITS.iter().filter(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
         match whole.min_by_key(|(_, factor)| self.0 / factor) {
             Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
             None => f.write_str("0B"),
@@ -123,21 +116,11 @@ mod tests {
 
     #[test]
     fn bad() {
-        for text in [
-            "", "64", "MiB", "64mib", "64M", "1.5GiB", "64 MiB", "-1B", "1KB", "1TB",
-        ] {
-            assert_eq!(
-                ByteSize::parse(text),
-                Err(SizeError::Syntax(text.to_owned())),
-                "{text}"
-            );
+        for text in ["", "64", "MiB", "64mib", "64M", "1.5GiB", "64 MiB", "-1B", "1KB", "1TB"] {
+            assert_eq!(ByteSize::parse(text), Err(SizeError::Syntax(text.to_owned())), "{text}");
         }
         for text in ["99999999999999999999B", "18446744073709551615GiB"] {
-            assert_eq!(
-                ByteSize::parse(text),
-                Err(SizeError::TooLarge(text.to_owned())),
-                "{text}"
-            );
+            assert_eq!(ByteSize::parse(text), Err(SizeError::TooLarge(text.to_owned())), "{text}");
         }
     }
 }

@@ -7,10 +7,7 @@ pub(crate) fn did_you_mean(meant: Option<&str>) -> String {
 }
 
 /// The candidate that `word` was likely meant to be.
-pub(crate) fn closest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(crate) fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // A third of the longer word may be wrong, as rustc has it.
     let distance_max = |candidate: &str| word.chars().count().max(candidate.len()).max(3) / 3;
     candidates
@@ -35,13 +32,7 @@ mod tests {
 
     #[test]
     fn close_words() {
-        let keys = [
-            "source",
-            "environment",
-            "files",
-            "key_value_stores",
-            "build",
-        ];
+        let keys = ["source", "environment", "files", "key_value_stores", "build"];
         let table = [
             ("sauce", Some("source")),
             ("sorce", Some("source")),

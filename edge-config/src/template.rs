@@ -95,14 +95,8 @@ mod tests {
         let table = [
             ("", vec![]),
             ("a", vec![literal("a")]),
-            (
-                "a-{{ expr }}-b",
-                vec![literal("a-"), variable("expr"), literal("-b")],
-            ),
-            (
-                "{{ expr1 }}{{expr2}}",
-                vec![variable("expr1"), variable("expr2")],
-            ),
+            ("a-{{ expr }}-b", vec![literal("a-"), variable("expr"), literal("-b")]),
+            ("{{ expr1 }}{{expr2}}", vec![variable("expr1"), variable("expr2")]),
             ("{ a } }}", vec![literal("{ a } }}")]),
             ("{{}}", vec![variable("")]),
             ("{{{ a }}}", vec![variable("{ a"), literal("}")]),
@@ -113,10 +107,7 @@ mod tests {
         for text in ["{{", "{{ matched }} {{ unmatched", "{{ a }"] {
             assert_eq!(Template::parse(text), Err(TemplateError), "{text}");
         }
-        assert_eq!(
-            TemplateError.to_string(),
-            "\"{{\" without \"}}\". Write {{ name }}"
-        );
+        assert_eq!(TemplateError.to_string(), "\"{{\" without \"}}\". Write {{ name }}");
     }
 
     #[test]
@@ -130,10 +121,7 @@ mod tests {
         let resolve = |text: &str| Template::parse(text).unwrap().resolve(value);
 
         let public = resolve("https://{{ host }}/").unwrap();
-        assert_eq!(
-            format!("{public} {public:?}"),
-            "https://example.com/ \"https://example.com/\""
-        );
+        assert_eq!(format!("{public} {public:?}"), "https://example.com/ \"https://example.com/\"");
 
         let secret = resolve("{{ host }}?t={{ token }}").unwrap();
         assert!(secret.is_secret());

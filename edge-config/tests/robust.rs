@@ -11,14 +11,9 @@ static GOOD: LazyLock<Vec<String>> = LazyLock::new(|| {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/manifest/good");
     let entries = std::fs::read_dir(folder).expect("the folder is in the source tree");
     let paths = entries.map(|entry| entry.expect("the folder can be listed").path());
-    let mut paths: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|own| own == "toml"))
-        .collect();
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|own| own == "toml")).collect();
     paths.sort();
-    paths
-        .iter()
-        .map(|path| std::fs::read_to_string(path).expect("the file was just listed"))
-        .collect()
+    paths.iter().map(|path| std::fs::read_to_string(path).expect("the file was just listed")).collect()
 });
 
 const SECRET: &str = "hunter2-never-show-this";
@@ -51,10 +46,10 @@ const PIECES: [&str; 24] = [
     "99999999999999999999",
 ];
 
-/// One change to a text: at a place from 0 to 1, take so many characters out and put this in.
-fn change() -> impl Strategy<Value = (f64, usize, &'static str)> {
+/// One change to a text: at a place, take so many characters out and put this in.
+fn change() -> impl Strategy<Value = (usize, usize, &'static str)> {
     let piece = prop::sample::select(PIECES.to_vec());
-    (0.0..1.0, 0..20_usize, prop_oneof![Just(""), piece])
+    (any::<usize>(), 0..20_usize, prop_oneof![Just(""), piece])
 }
 
 /// Changes the values of whole lines, which keeps the syntax good more often.
@@ -66,15 +61,10 @@ fn good() -> impl Strategy<Value = String> {
     any::<prop::sample::Index>().prop_map(|index| index.get(&GOOD).clone())
 }
 
-fn apply(text: &str, changes: &[(f64, usize, &str)]) -> String {
+fn apply(text: &str, changes: &[(usize, usize, &str)]) -> String {
     let mut characters: Vec<char> = text.chars().collect();
     for (place, out, piece) in changes {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a place in a short text"
-        )]
-        let start = (*place * characters.len() as f64) as usize;
+        let start = place % (characters.len() + 1);
         let end = (start + out).min(characters.len());
         characters.splice(start..end, piece.chars());
     }
@@ -111,11 +101,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(last <= Some(error.position), "in file order: {}", errors);
         let line = lines.get(error.position.line - 1);
         let columns = line.map(|line| line.chars().count() + 1);
-        prop_assert!(
-            Some(error.position.column) <= columns,
-            "{} is not in the file",
-            error
-        );
+        prop_assert!(Some(error.position.column) <= columns, "{} is not in the file", error);
         prop_assert!(!error.message.is_empty());
         last = Some(error.position);
     }
@@ -175,22 +161,14 @@ key_value_stores = ["default"]
 
 #[test]
 fn a_secret_shows_in_no_message() {
-    for hosts in [
-        "https://{{ key }}:80 80",
-        "{{ key }}",
-        "https://example.com:{{ key }}",
-        "{{ key }}://x",
-    ] {
+    for hosts in ["https://{{ key }}:80 80", "{{ key }}", "https://example.com:{{ key }}", "{{ key }}://x"] {
         let text = format!(
             "spin_manifest_version = 2\napplication.name = \"a\"\nvariables.key = {{ required = true, secret = true }}\n\
              [[trigger.http]]\nroute = \"/\"\ncomponent = \"a\"\n\
              [component.a]\nsource = \"a.wasm\"\nallowed_outbound_hosts = [\"{hosts}\"]\n"
         );
-        let (manifest, _) =
-            Manifest::parse("f.toml", &text).expect("nothing to check without a value");
-        let errors = manifest
-            .resolve_variables(|_| Some(SECRET.to_owned()))
-            .expect_err(hosts);
+        let (manifest, _) = Manifest::parse("f.toml", &text).expect("nothing to check without a value");
+        let errors = manifest.resolve_variables(|_| Some(SECRET.to_owned())).expect_err(hosts);
         assert!(!format!("{errors} {errors:?}").contains(SECRET), "{errors}");
         // The same value as a default is checked when the file is read.
         let text = text.replace("required = true", &format!("default = \"{SECRET}\""));

@@ -15,10 +15,7 @@ fn good_manifests() {
             Ok(parsed) => parsed,
             Err(errors) => panic!("{file} is meant to be good:\n{errors}"),
         };
-        let mut shown: String = warnings
-            .iter()
-            .map(|warning| format!("{warning}\n"))
-            .collect();
+        let mut shown: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
         shown.push_str(&format!("{manifest:#?}\n"));
         // Then with values for all variables, and with none.
         let value = |name: &str| match name {
@@ -38,13 +35,10 @@ fn good_manifests() {
 
 #[test]
 fn bad_manifests() {
-    check(
-        "tests/ui/manifest/bad",
-        |file, text| match Manifest::parse(file, text) {
-            Ok(_) => panic!("{file} is meant to be bad"),
-            Err(errors) => format!("{errors}\n"),
-        },
-    );
+    check("tests/ui/manifest/bad", |file, text| match Manifest::parse(file, text) {
+        Ok(_) => panic!("{file} is meant to be bad"),
+        Err(errors) => format!("{errors}\n"),
+    });
 }
 
 /// Compares what `show` says of each `.toml` in the folder with the `.txt` beside it.
@@ -55,9 +49,7 @@ fn check(folder: &str, show: impl Fn(&str, &str) -> String) {
     assert!(!files.is_empty(), "no files in {}", folder.display());
     let mut wrong = Vec::new();
     for path in files {
-        let name = path
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let text = fs::read_to_string(&path).expect("the file was just listed");
         let actual = show(&name, &text);
         let beside = path.with_extension("txt");
@@ -75,9 +67,7 @@ fn check(folder: &str, show: impl Fn(&str, &str) -> String) {
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder is in the source tree");
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut files: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|own| own == extension))
-        .collect();
+    let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|own| own == extension)).collect();
     files.sort();
     files
 }

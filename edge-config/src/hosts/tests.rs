@@ -1,12 +1,7 @@
 use super::*;
 
 fn hosts(texts: &[&str]) -> AllowedHosts {
-    AllowedHosts::new(
-        texts
-            .iter()
-            .map(|text| AllowedHost::parse(text).unwrap())
-            .collect(),
-    )
+    AllowedHosts::new(texts.iter().map(|text| AllowedHost::parse(text).unwrap()).collect())
 }
 
 /// An entry, and connections with whether it allows them.
@@ -26,20 +21,8 @@ fn what_is_allowed() {
                 ("http", "a.spin.fermyon.dev", Some(80), false),
             ],
         ),
-        (
-            "https://my.api.com/",
-            &[
-                ("https", "my.api.com", None, true),
-                ("https", "my.api.com", Some(443), true),
-            ],
-        ),
-        (
-            "http://a.dev:4444/",
-            &[
-                ("http", "a.dev", Some(4444), true),
-                ("http", "a.dev", None, false),
-            ],
-        ),
+        ("https://my.api.com/", &[("https", "my.api.com", None, true), ("https", "my.api.com", Some(443), true)]),
+        ("http://a.dev:4444/", &[("http", "a.dev", Some(4444), true), ("http", "a.dev", None, false)]),
         (
             "http://a.dev:4444..5555",
             &[
@@ -52,11 +35,7 @@ fn what_is_allowed() {
         ),
         (
             "*://a.dev:443",
-            &[
-                ("https", "a.dev", None, true),
-                ("tcp", "a.dev", Some(443), true),
-                ("tcp", "a.dev", None, false),
-            ],
+            &[("https", "a.dev", None, true), ("tcp", "a.dev", Some(443), true), ("tcp", "a.dev", None, false)],
         ),
         (
             "http://*.example.com",
@@ -69,13 +48,7 @@ fn what_is_allowed() {
                 ("http", "é.com", None, false),
             ],
         ),
-        (
-            "https://*",
-            &[
-                ("https", "anything", None, true),
-                ("https", "anything", Some(8443), false),
-            ],
-        ),
+        ("https://*", &[("https", "anything", None, true), ("https", "anything", Some(8443), false)]),
         (
             "*://*:*",
             &[
@@ -86,25 +59,10 @@ fn what_is_allowed() {
         ),
         (
             "http://*.spin.internal",
-            &[
-                ("http", "shop.spin.internal", None, true),
-                ("http", "spin.internal", None, false),
-            ],
+            &[("http", "shop.spin.internal", None, true), ("http", "spin.internal", None, false)],
         ),
-        (
-            "http://localhost:3001",
-            &[
-                ("http", "localhost", Some(3001), true),
-                ("http", "127.0.0.1", Some(3001), false),
-            ],
-        ),
-        (
-            "http://192.168.1.1",
-            &[
-                ("http", "192.168.1.1", None, true),
-                ("http", "192.168.1.2", None, false),
-            ],
-        ),
+        ("http://localhost:3001", &[("http", "localhost", Some(3001), true), ("http", "127.0.0.1", Some(3001), false)]),
+        ("http://192.168.1.1", &[("http", "192.168.1.1", None, true), ("http", "192.168.1.2", None, false)]),
         (
             "http://[::1]:8001",
             &[
@@ -123,34 +81,10 @@ fn what_is_allowed() {
                 ("tcp", "localhost", Some(63551), false),
             ],
         ),
-        (
-            "http://10.0.0.0/8",
-            &[
-                ("http", "10.255.0.1", None, true),
-                ("http", "11.0.0.1", None, false),
-            ],
-        ),
-        (
-            "http://0.0.0.0/0",
-            &[
-                ("http", "9.9.9.9", None, true),
-                ("http", "::1", None, false),
-            ],
-        ),
-        (
-            "*://ff00::/8:80",
-            &[
-                ("http", "[ff12::1]", Some(80), true),
-                ("http", "[fe12::1]", Some(80), false),
-            ],
-        ),
-        (
-            "http://self",
-            &[
-                ("http", "self", None, false),
-                ("http", "example.com", None, false),
-            ],
-        ),
+        ("http://10.0.0.0/8", &[("http", "10.255.0.1", None, true), ("http", "11.0.0.1", None, false)]),
+        ("http://0.0.0.0/0", &[("http", "9.9.9.9", None, true), ("http", "::1", None, false)]),
+        ("*://ff00::/8:80", &[("http", "[ff12::1]", Some(80), true), ("http", "[fe12::1]", Some(80), false)]),
+        ("http://self", &[("http", "self", None, false), ("http", "example.com", None, false)]),
         ("redis://cache", &[("redis", "cache", Some(6379), true)]),
         ("postgres://db", &[("postgres", "db", Some(5432), true)]),
         ("mysql://db", &[("mysql", "db", Some(3306), true)]),
@@ -159,11 +93,7 @@ fn what_is_allowed() {
     for (text, connections) in table {
         let allowed = hosts(&[text]);
         for (scheme, host, port, expected) in *connections {
-            assert_eq!(
-                allowed.allows(scheme, host, *port),
-                *expected,
-                "{text}: {scheme} {host} {port:?}"
-            );
+            assert_eq!(allowed.allows(scheme, host, *port), *expected, "{text}: {scheme} {host} {port:?}");
         }
     }
 }
@@ -190,21 +120,27 @@ fn the_application_itself() {
     ] {
         assert_eq!(hosts(&[text]).allows_self(scheme), expected, "{text}");
     }
-    assert!(
-        AllowedHost::parse("http://shop.spin.internal")
-            .unwrap()
-            .is_service_chaining()
-    );
-    assert!(
-        AllowedHost::parse("http://*.spin.internal")
-            .unwrap()
-            .is_service_chaining()
-    );
-    assert!(
-        !AllowedHost::parse("http://*")
-            .unwrap()
-            .is_service_chaining()
-    );
+    assert!(AllowedHost::parse("http://shop.spin.internal").unwrap().is_service_chaining());
+    assert!(AllowedHost::parse("http://*.spin.internal").unwrap().is_service_chaining());
+    assert!(!AllowedHost::parse("http://*").unwrap().is_service_chaining());
+}
+
+#[test]
+fn the_entry_to_add() {
+    let table = [
+        ("https", "Example.com", None, "https://example.com"),
+        ("https", "example.com", Some(443), "https://example.com"),
+        ("HTTP", "example.com", Some(8080), "http://example.com:8080"),
+        ("http", "10.0.0.1", Some(80), "http://10.0.0.1"),
+        ("http", "::1", None, "http://[::1]:80"),
+        ("http", "[::1]", Some(8080), "http://[::1]:8080"),
+        ("tcp", "db", Some(9), "tcp://db:9"),
+        ("tcp", "db", None, "tcp://db:*"),
+    ];
+    for (scheme, host, port, entry) in table {
+        assert_eq!(AllowedHosts::entry_for(scheme, host, port), entry);
+        assert!(hosts(&[entry]).allows(scheme, host, port), "{entry}");
+    }
 }
 
 #[test]

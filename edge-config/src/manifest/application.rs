@@ -18,9 +18,7 @@ pub(super) fn read(root: &mut Table<'_>) -> Application {
     let Some(mut table) = table.and_then(|value| value.table()) else {
         return Application::default();
     };
-    let name = table
-        .require("name", "the application's name")
-        .and_then(|value| value.text());
+    let name = table.require("name", "the application's name").and_then(|value| value.text());
     let application = Application {
         name: name.unwrap_or_default().to_owned(),
         version: owned(&mut table, "version"),
@@ -45,9 +43,7 @@ pub(super) fn our_tool<'t>(tools: &Value<'t>) -> Option<Table<'t>> {
     let mut table = tools.table()?;
     for (key, value) in tools.table()?.entries() {
         if key.text != OURS && closest(key.text, [OURS]).is_some() {
-            value.warn(format!(
-                "skipped, as another tool's table. Did you mean \"{OURS}\"?"
-            ));
+            value.warn(format!("skipped, as another tool's table. Did you mean \"{OURS}\"?"));
         }
     }
     table.take(OURS)?.table()
@@ -62,10 +58,7 @@ pub(super) fn owned(table: &mut Table<'_>, key: &'static str) -> Option<String> 
 /// An optional list of strings.
 pub(super) fn strings(table: &mut Table<'_>, key: &'static str) -> Vec<String> {
     let list = table.take(key).and_then(|value| value.strings());
-    list.unwrap_or_default()
-        .into_iter()
-        .map(str::to_owned)
-        .collect()
+    list.unwrap_or_default().into_iter().map(str::to_owned).collect()
 }
 
 /// `targets` are what `spin build` checks components against; at run time they change nothing, so
@@ -103,9 +96,9 @@ fn check_trigger_settings(mut triggers: Table<'_>) {
 fn check_base(base: &Value<'_>) {
     match base.string() {
         Some("/") => base.warn("has no effect any more: remove it"),
-        Some(prefix) => base.error(format!(
-            "Spin has no base path any more. Write {prefix:?} at the start of each route instead"
-        )),
+        Some(prefix) => {
+            base.error(format!("Spin has no base path any more. Write {prefix:?} at the start of each route instead"))
+        }
         None => {}
     }
 }
@@ -118,15 +111,8 @@ pub(super) fn read_variables(root: &mut Table<'_>) -> BTreeMap<String, Variable>
             key.error(BAD_VARIABLE_NAME);
         }
         // One that is no table still has a name, so templates may refer to it.
-        let variable = value
-            .table()
-            .map(|table| read_variable(table, key.position()));
-        let missing = || Variable {
-            default: None,
-            secret: false,
-            description: None,
-            position: key.position(),
-        };
+        let variable = value.table().map(|table| read_variable(table, key.position()));
+        let missing = || Variable { default: None, secret: false, description: None, position: key.position() };
         variables.insert(key.text.to_owned(), variable.unwrap_or_else(missing));
     }
     variables
@@ -134,9 +120,7 @@ pub(super) fn read_variables(root: &mut Table<'_>) -> BTreeMap<String, Variable>
 
 fn read_variable(mut table: Table<'_>, position: Position) -> Variable {
     // Either a default or required, as in Spin (`locked_variable`). None: neither true nor false.
-    let required = table
-        .take("required")
-        .map_or(Some(false), |value| value.boolean());
+    let required = table.take("required").map_or(Some(false), |value| value.boolean());
     let default = match required {
         Some(false) => table.require("default", "the value, or required = true instead"),
         _ => table.take("default"),
@@ -144,24 +128,10 @@ fn read_variable(mut table: Table<'_>, position: Position) -> Variable {
     if required == Some(true) && default.is_some() {
         table.error("a required variable never uses its default. Remove one of the two");
     }
-    let secret = table
-        .take("secret")
-        .and_then(|value| value.boolean())
-        .unwrap_or(false);
+    let secret = table.take("secret").and_then(|value| value.boolean()).unwrap_or(false);
     let description = owned(&mut table, "description");
     table.finish();
     let default = default.and_then(|value| value.string());
-    let default = default.map(|text| {
-        if secret {
-            Text::secret(text)
-        } else {
-            Text::public(text)
-        }
-    });
-    Variable {
-        default,
-        secret,
-        description,
-        position,
-    }
+    let default = default.map(|text| if secret { Text::secret(text) } else { Text::public(text) });
+    Variable { default, secret, description, position }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::application::{BAD_VARIABLE_NAME, check_targets, our_tool, owned, strings};
 use super::{Build, Component, FileMount, HostTemplate, Variable, unsupported};
+use crate::diagnostics::Position;
 use crate::hosts::AllowedHost;
 use crate::limits::Limits;
 use crate::names::{is_kebab, is_snake, is_variable};
@@ -18,11 +19,16 @@ pub(super) fn read_all(root: &mut Table<'_>, variables: &Variables) -> BTreeMap<
     let table = root.take("component").and_then(|value| value.table());
     for (key, value) in table.into_iter().flat_map(Table::entries) {
         if !is_kebab(key.text) {
-            key.error("bad component ID. Write words of letters and digits joined by \"-\", each starting with a letter");
+            key.error(
+                "bad component ID. Write words of letters and digits joined by \"-\", each starting with a letter",
+            );
         }
-        if let Some(table) = value.table() {
-            components.insert(key.text.to_owned(), read(table, variables));
-        }
+        // One that is no table still has an ID, so triggers may refer to it.
+        let component = match value.table() {
+            Some(table) => read(table, variables),
+            None => Component::with_source("", value.position()),
+        };
+        components.insert(key.text.to_owned(), component);
     }
     components
 }
@@ -32,37 +38,19 @@ pub(super) fn read_all(root: &mut Table<'_>, variables: &Variables) -> BTreeMap<
 pub(super) fn read(mut table: Table<'_>, variables: &Variables) -> Component {
     let source = table.require("source", "the path of the component's .wasm file");
     let component = Component {
-        source: source
-            .and_then(|value| read_source(&value))
-            .unwrap_or_default(),
+        source: source.and_then(|value| read_source(&value)).unwrap_or_default(),
         description: owned(&mut table, "description"),
-        environment: table
-            .take("environment")
-            .map(|value| read_environment(&value))
-            .unwrap_or_default(),
-        files: table
-            .take("files")
-            .map(|value| read_files(&value))
-            .unwrap_or_default(),
+        environment: table.take("environment").map(|value| read_environment(&value)).unwrap_or_default(),
+        files: table.take("files").map(|value| read_files(&value)).unwrap_or_default(),
         exclude_files: strings(&mut table, "exclude_files"),
-        variables: table
-            .take("variables")
-            .map(|value| read_variables(&value, variables))
-            .unwrap_or_default(),
+        variables: table.take("variables").map(|value| read_variables(&value, variables)).unwrap_or_default(),
         allowed_outbound_hosts: table
             .take("allowed_outbound_hosts")
             .map(|value| read_hosts(&value, variables))
             .unwrap_or_default(),
-        key_value_stores: table
-            .take("key_value_stores")
-            .map(|value| read_labels(&value))
-            .unwrap_or_default(),
+        key_value_stores: table.take("key_value_stores").map(|value| read_labels(&value)).unwrap_or_default(),
         build: table.take("build").and_then(|value| read_build(&value)),
-        limits: table
-            .take("tool")
-            .and_then(|value| our_tool(&value))
-            .map(Limits::read)
-            .unwrap_or_default(),
+        limits: table.take("tool").and_then(|value| our_tool(&value)).map(Limits::read).unwrap_or_default(),
         position: table.position(),
     };
     check_targets(&mut table);
@@ -71,11 +59,39 @@ pub(super) fn read(mut table: Table<'_>, variables: &Variables) -> Component {
     component
 }
 
+impl Component {
+    /// A component of which nothing is known but its file.
+    pub(super) fn with_source(source: &str, position: Position) -> Self {
+        Self {
+            source: source.to_owned(),
+            description: None,
+            environment: BTreeMap::new(),
+            files: Vec::new(),
+            exclude_files: Vec::new(),
+            variables: BTreeMap::new(),
+            allowed_outbound_hosts: Vec::new(),
+            key_value_stores: BTreeSet::new(),
+            build: None,
+            limits: Limits::default(),
+            position,
+        }
+    }
+
+    /// The keys that grant it something.
+    pub(super) fn permissions(&self) -> Vec<&'static str> {
+        let grants = [
+            ("allowed_outbound_hosts", !self.allowed_outbound_hosts.is_empty()),
+            ("environment", !self.environment.is_empty()),
+            ("files", !self.files.is_empty()),
+            ("key_value_stores", !self.key_value_stores.is_empty()),
+            ("variables", !self.variables.is_empty()),
+        ];
+        grants.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
+    }
+}
+
 fn read_source(value: &Value<'_>) -> Option<String> {
-    if value
-        .as_table()
-        .is_some_and(|table| unsupported::is_remote_source(&table))
-    {
+    if value.as_table().is_some_and(|table| unsupported::is_remote_source(&table)) {
         let what = unsupported::not_yet("fetching a component");
         value.error(format!("{what}. Write the path of a .wasm file"));
         return None;
@@ -116,16 +132,10 @@ fn read_mount(value: &Value<'_>) -> Option<FileMount> {
     };
     let source = table.require("source", "the path of a file or directory");
     let source = source.and_then(|value| value.text());
-    let destination = table.require(
-        "destination",
-        "where the component sees it, as in \"/assets\"",
-    );
+    let destination = table.require("destination", "where the component sees it, as in \"/assets\"");
     let destination = destination.and_then(|value| read_destination(&value));
     table.finish();
-    Some(FileMount::Placement {
-        source: source?.to_owned(),
-        destination: destination?,
-    })
+    Some(FileMount::Placement { source: source?.to_owned(), destination: destination? })
 }
 
 /// Spin refuses these two ends, which name a directory and no files (`copy_glob_or_path`).
@@ -180,10 +190,7 @@ fn read_hosts(value: &Value<'_>, known: &Variables) -> Vec<HostTemplate> {
     let hosts = list.iter().filter_map(|value| {
         let template = read_template(value, known)?;
         check_host(value, &template, known);
-        Some(HostTemplate {
-            template,
-            position: value.position(),
-        })
+        Some(HostTemplate { template, position: value.position() })
     });
     hosts.collect()
 }
@@ -198,12 +205,8 @@ fn check_host(value: &Value<'_>, template: &Template, known: &Variables) {
     match AllowedHost::parse(text.expose()) {
         Ok(_) => {}
         Err(error) if template.is_literal() => value.error(error.to_string()),
-        Err(_) if text.is_secret() => {
-            value.error("not an allowed host with the variables' defaults")
-        }
-        Err(error) => value.error(format!(
-            "with the variables' defaults it is {text:?}: {error}"
-        )),
+        Err(_) if text.is_secret() => value.error("not an allowed host with the variables' defaults"),
+        Err(error) => value.error(format!("with the variables' defaults it is {text:?}: {error}")),
     }
 }
 
@@ -214,9 +217,7 @@ fn read_labels(value: &Value<'_>) -> BTreeSet<String> {
             continue;
         };
         if !is_kebab(label) && !is_snake(label) {
-            item.error(format!(
-                "bad label {label:?}. Write words of letters and digits joined by \"-\" or by \"_\""
-            ));
+            item.error(format!("bad label {label:?}. Write words of letters and digits joined by \"-\" or by \"_\""));
         }
         labels.insert(label.to_owned());
     }
@@ -227,9 +228,7 @@ fn read_build(value: &Value<'_>) -> Option<Build> {
     let mut table = value.table()?;
     let command = table.require("command", "the command that builds the component");
     let build = Build {
-        commands: command
-            .map(|value| read_commands(&value))
-            .unwrap_or_default(),
+        commands: command.map(|value| read_commands(&value)).unwrap_or_default(),
         workdir: owned(&mut table, "workdir"),
         watch: strings(&mut table, "watch"),
     };
@@ -242,15 +241,10 @@ fn read_commands(value: &Value<'_>) -> Vec<String> {
         return value.text().map(str::to_owned).into_iter().collect();
     }
     let Some(list) = value.as_list() else {
-        return value
-            .expected("a command or a list of commands")
-            .unwrap_or_default();
+        return value.expected("a command or a list of commands").unwrap_or_default();
     };
     if list.is_empty() {
         value.error("must not be empty");
     }
-    list.iter()
-        .filter_map(Value::text)
-        .map(str::to_owned)
-        .collect()
+    list.iter().filter_map(Value::text).map(str::to_owned).collect()
 }

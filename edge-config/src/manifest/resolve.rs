@@ -35,10 +35,7 @@ impl Manifest {
     /// # Errors
     /// All required variables without a value, and all `allowed_outbound_hosts` that their values
     /// make bad. The messages hold no secrets.
-    pub fn resolve_variables(
-        &self,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Resolved, Errors> {
+    pub fn resolve_variables(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Resolved, Errors> {
         let diagnostics = Diagnostics::new(&self.file, "");
         let values = self.variable_values(environment, &diagnostics);
         let components = self.components.iter().map(|(id, component)| {
@@ -58,21 +55,15 @@ impl Manifest {
         let mut values = BTreeMap::new();
         for (name, variable) in &self.variables {
             let key = variable_environment_name(name);
-            let given = environment(&key).map(|text| {
-                if variable.secret {
-                    Text::secret(text)
-                } else {
-                    Text::public(text)
-                }
-            });
+            let given =
+                environment(&key).map(|text| if variable.secret { Text::secret(text) } else { Text::public(text) });
             match given.or_else(|| variable.default.clone()) {
                 Some(value) => {
                     values.insert(name.as_str(), value);
                 }
                 None => {
                     let path = format!("variables.{name}");
-                    let message =
-                        format!("required, but has no value. Set the environment variable {key}");
+                    let message = format!("required, but has no value. Set the environment variable {key}");
                     diagnostics.error_at(variable.position, &path, message);
                 }
             }
@@ -83,17 +74,10 @@ impl Manifest {
 
 impl Component {
     /// Templates with a variable that has no value are left out: that is reported already.
-    fn resolve(
-        &self,
-        id: &str,
-        values: &BTreeMap<&str, Text>,
-        diagnostics: &Diagnostics<'_>,
-    ) -> ResolvedComponent {
+    fn resolve(&self, id: &str, values: &BTreeMap<&str, Text>, diagnostics: &Diagnostics<'_>) -> ResolvedComponent {
         let value = |name: &str| values.get(name);
-        let variables = self
-            .variables
-            .iter()
-            .filter_map(|(name, template)| Some((name.clone(), template.resolve(value)?)));
+        let variables =
+            self.variables.iter().filter_map(|(name, template)| Some((name.clone(), template.resolve(value)?)));
         let mut hosts = Vec::new();
         for (n, host) in self.allowed_outbound_hosts.iter().enumerate() {
             let Some(text) = host.template.resolve(value) else {
@@ -101,15 +85,12 @@ impl Component {
             };
             match AllowedHost::parse(text.expose()) {
                 // An entry made from a secret would show it in messages about denied connections.
-                Ok(allowed) if text.is_secret() => {
-                    hosts.push(allowed.with_text(host.template.to_string()))
-                }
+                Ok(allowed) if text.is_secret() => hosts.push(allowed.with_text(host.template.to_string())),
                 Ok(allowed) => hosts.push(allowed),
                 Err(error) => {
                     let path = format!("component.{id}.allowed_outbound_hosts[{n}]");
                     let message = if text.is_secret() {
-                        "not an allowed host with the variables' values, which are secret"
-                            .to_owned()
+                        "not an allowed host with the variables' values, which are secret".to_owned()
                     } else {
                         format!("with the variables' values it is {text:?}: {error}")
                     };
@@ -117,9 +98,6 @@ impl Component {
                 }
             }
         }
-        ResolvedComponent {
-            variables: variables.collect(),
-            allowed_outbound_hosts: AllowedHosts::new(hosts),
-        }
+        ResolvedComponent { variables: variables.collect(), allowed_outbound_hosts: AllowedHosts::new(hosts) }
     }
 }

@@ -5,14 +5,7 @@ use super::application::owned;
 use crate::reader::{Table, Value};
 
 /// Response fields that only the server can set (RFC 9110 section 7.6.1, RFC 9112 section 6).
-const FRAMING_FIELDS: [&str; 6] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
+const FRAMING_FIELDS: [&str; 6] = ["connection", "content-length", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
 /// Responses without content (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
 const NO_CONTENT: [u16; 3] = [204, 205, 304];
@@ -25,22 +18,13 @@ pub(super) fn read(value: &Value<'_>) -> Option<StaticResponse> {
         Some(value) => u16::try_from(value.integer(200..=599)?).ok()?,
         None => 200,
     };
-    let headers = table
-        .take("headers")
-        .map(|value| read_headers(&value))
-        .unwrap_or_default();
+    let headers = table.take("headers").map(|value| read_headers(&value)).unwrap_or_default();
     let body = owned(&mut table, "body");
     if body.as_deref().is_some_and(|body| !body.is_empty()) && NO_CONTENT.contains(&status) {
-        table.error(format!(
-            "a response with status {status} has no body. Remove one of the two"
-        ));
+        table.error(format!("a response with status {status} has no body. Remove one of the two"));
     }
     table.finish();
-    Some(StaticResponse {
-        status,
-        headers,
-        body,
-    })
+    Some(StaticResponse { status, headers, body })
 }
 
 fn read_headers(value: &Value<'_>) -> Vec<(String, String)> {
@@ -55,10 +39,7 @@ fn read_headers(value: &Value<'_>) -> Vec<(String, String)> {
         let Some(text) = value.string() else {
             continue;
         };
-        if !text
-            .bytes()
-            .all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
-        {
+        if !text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
             value.error("bad header value. Only printable ASCII characters are allowed");
         }
         headers.push((name.to_owned(), text.to_owned()));

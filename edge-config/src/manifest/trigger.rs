@@ -31,16 +31,11 @@ pub(super) fn read_all(
     variables: &BTreeMap<String, Variable>,
     components: &mut BTreeMap<String, Component>,
 ) -> Vec<HttpTrigger> {
-    let table = root
-        .require("trigger", "[[trigger.http]]")
-        .and_then(|value| value.table());
+    let table = root.require("trigger", "[[trigger.http]]").and_then(|value| value.table());
     let Some(mut table) = table else {
         return Vec::new();
     };
-    let list = table
-        .take("http")
-        .and_then(|value| read_list(&value))
-        .unwrap_or_default();
+    let list = table.take("http").and_then(|value| read_tables(&value)).unwrap_or_default();
     unsupported::triggers(&mut table);
     if table.is_empty() {
         table.error("no triggers. Write [[trigger.http]]");
@@ -63,24 +58,16 @@ pub(super) fn read_all(
 impl Reading<'_> {
     fn read(&mut self, mut tables: Vec<Table<'_>>) -> Vec<HttpTrigger> {
         // The given IDs first, so that the ones made up differ from all of them.
-        let ids: Vec<_> = tables
-            .iter_mut()
-            .map(|table| self.given_id(table))
-            .collect();
+        let ids: Vec<_> = tables.iter_mut().map(|table| self.given_id(table)).collect();
         let triggers = tables.into_iter().zip(ids);
-        triggers
-            .filter_map(|(table, id)| self.read_trigger(table, id))
-            .collect()
+        triggers.filter_map(|(table, id)| self.read_trigger(table, id)).collect()
     }
 
     fn given_id(&mut self, table: &mut Table<'_>) -> Option<String> {
         let value = table.take("id")?;
         let id = value.text()?;
         match self.ids.get(id) {
-            Some(taken) => value.error(format!(
-                "the trigger in line {} has the ID {id:?} too",
-                taken.line
-            )),
+            Some(taken) => value.error(format!("the trigger in line {} has the ID {id:?} too", taken.line)),
             None => {
                 self.ids.insert(id.to_owned(), value.position());
             }
@@ -105,9 +92,7 @@ impl Reading<'_> {
                 None
             }
             (None, None) => {
-                table.error(
-                    "nobody answers. Write component = \"...\" or static_response = { ... }",
-                );
+                table.error("nobody answers. Write component = \"...\" or static_response = { ... }");
                 None
             }
         };
@@ -119,23 +104,14 @@ impl Reading<'_> {
             value.error(unsupported::not_yet("a trigger with several components"));
         }
         table.finish();
-        Some(HttpTrigger {
-            id,
-            route: route?,
-            target: target?,
-            middleware,
-            position,
-        })
+        Some(HttpTrigger { id, route: route?, target: target?, middleware, position })
     }
 
     /// An ID for a trigger without one, as Spin makes it (`normalize_trigger_ids`).
     fn make_id(&mut self, component: Option<&str>, position: Position) -> String {
         let natural = component.map(|component| format!("{component}-http-trigger"));
         let counted = (1..).map(|n| format!("http-trigger{n}"));
-        let id = natural
-            .into_iter()
-            .chain(counted)
-            .find(|id| !self.ids.contains_key(id));
+        let id = natural.into_iter().chain(counted).find(|id| !self.ids.contains_key(id));
         let id = id.expect("there are more numbers than triggers");
         self.ids.insert(id.clone(), position);
         id
@@ -157,20 +133,12 @@ impl Reading<'_> {
         let pattern = value.parsed(Pattern::parse)?;
         if pattern.matched_route().starts_with(spin::RESERVED_PREFIX) {
             let prefix = spin::RESERVED_PREFIX;
-            value.warn(format!(
-                "Spin answers everything under {prefix} itself, so there it is never reached"
-            ));
+            value.warn(format!("Spin answers everything under {prefix} itself, so there it is never reached"));
         }
         if let Err(conflict) = self.routes.insert(pattern.clone(), value.position()) {
-            let with = self
-                .routes
-                .iter()
-                .find(|(route, _)| **route == conflict.with);
+            let with = self.routes.iter().find(|(route, _)| **route == conflict.with);
             let line = with.map_or(0, |(_, position)| position.line);
-            value.error(format!(
-                "the route \"{}\" in line {line} matches the same paths",
-                conflict.with
-            ));
+            value.error(format!("the route \"{}\" in line {line} matches the same paths", conflict.with));
         }
         Some(Route::Public(pattern))
     }
@@ -208,21 +176,13 @@ impl Reading<'_> {
     fn add(&mut self, natural: String, prefix: &str, component: Component) -> String {
         let natural = Some(natural).filter(|id| is_kebab(id));
         let counted = (1..).map(|n| format!("{prefix}{n}"));
-        let id = natural
-            .into_iter()
-            .chain(counted)
-            .find(|id| !self.components.contains_key(id));
+        let id = natural.into_iter().chain(counted).find(|id| !self.components.contains_key(id));
         let id = id.expect("there are more numbers than components");
         self.components.insert(id.clone(), component);
         id
     }
 
-    fn read_dependencies(
-        &mut self,
-        table: &mut Table<'_>,
-        id: &str,
-        target: Option<&Target>,
-    ) -> Vec<Middleware> {
+    fn read_dependencies(&mut self, table: &mut Table<'_>, id: &str, target: Option<&Target>) -> Vec<Middleware> {
         let Some(mut table) = table.take("dependencies").and_then(|value| value.table()) else {
             return Vec::new();
         };
@@ -235,15 +195,10 @@ impl Reading<'_> {
             value.error("a static response has no component for a middleware to stand before");
         }
         let list = value.list().unwrap_or_default();
-        let middlewares: Vec<_> = list
-            .iter()
-            .filter_map(|item| self.read_middleware(item, id))
-            .collect();
+        let middlewares: Vec<_> = list.iter().filter_map(|item| self.read_middleware(item, id)).collect();
         if let Some(Target::Component(behind)) = target {
             for middleware in &middlewares {
-                self.middlewares
-                    .entry(middleware.component.clone())
-                    .or_insert_with(|| behind.clone());
+                self.middlewares.entry(middleware.component.clone()).or_insert_with(|| behind.clone());
             }
         }
         middlewares
@@ -251,39 +206,39 @@ impl Reading<'_> {
 
     fn read_middleware(&mut self, value: &Value<'_>, trigger: &str) -> Option<Middleware> {
         if let Some(id) = value.as_string() {
-            value.warn(format!(
-                "Spin wants a table here. Write {{ component = {id:?} }}"
-            ));
-            return Some(Middleware {
-                component: self.refer(value)?,
-                inherits: BTreeSet::new(),
-            });
+            value.warn(format!("Spin wants a table here. Write {{ component = {id:?} }}"));
+            return Some(Middleware { component: self.refer(value)?, inherits: BTreeSet::new() });
         }
         let Some(mut table) = value.as_table() else {
             return value.expected("{ component = \"...\" }");
         };
         let inherits = table.take("inherit_configuration");
-        let inherits = inherits
-            .map(|value| read_inherits(&value))
-            .unwrap_or_default();
+        let inherits = inherits.map(|value| read_inherits(&value));
         if unsupported::is_remote_source(&table) {
             value.error(unsupported::not_yet("fetching a middleware"));
             return None;
         }
+        let component = self.read_middleware_component(&mut table, trigger);
+        table.finish();
+        Some(Middleware { component: component?, inherits: inherits.unwrap_or_default() })
+    }
+
+    /// Either `component` or the `path` of a file.
+    fn read_middleware_component(&mut self, table: &mut Table<'_>, trigger: &str) -> Option<String> {
         let natural = format!("{trigger}-middleware");
-        let component = match (table.take("component"), table.take("path")) {
-            (Some(component), None) => match component.as_table() {
+        match (table.take("component"), table.take("path")) {
+            (Some(value), None) => match value.as_table() {
                 Some(inline) => {
-                    component.warn("Spin wants the ID of a component here. Write a table [component.ID] for it");
-                    let inline = component::read(inline, self.variables);
-                    Some(self.add(natural, "inline-middleware", inline))
+                    value.warn("Spin wants the ID of a component here. Write a table [component.ID] for it");
+                    let component = component::read(inline, self.variables);
+                    Some(self.add(natural, "inline-middleware", component))
                 }
-                None => self.refer(&component),
+                None => self.refer(&value),
             },
-            (None, Some(path)) => path.text().map(|source| {
-                let component = Component::with_source(source, path.position());
-                self.add(natural, "inline-middleware", component)
-            }),
+            (None, Some(path)) => {
+                let component = Component::with_source(path.text()?, path.position());
+                Some(self.add(natural, "inline-middleware", component))
+            }
             (Some(_), Some(path)) => {
                 path.error("there is a component too. Remove one of the two");
                 None
@@ -292,12 +247,7 @@ impl Reading<'_> {
                 table.error("no component. Write { component = \"...\" }");
                 None
             }
-        };
-        table.finish();
-        Some(Middleware {
-            component: component?,
-            inherits,
-        })
+        }
     }
 
     fn check_uses(&self, root: &Table<'_>) {
@@ -321,45 +271,8 @@ impl Reading<'_> {
     }
 }
 
-impl Component {
-    /// A component of which nothing is known but its file.
-    fn with_source(source: &str, position: Position) -> Self {
-        Self {
-            source: source.to_owned(),
-            description: None,
-            environment: BTreeMap::new(),
-            files: Vec::new(),
-            exclude_files: Vec::new(),
-            variables: BTreeMap::new(),
-            allowed_outbound_hosts: Vec::new(),
-            key_value_stores: BTreeSet::new(),
-            build: None,
-            limits: crate::limits::Limits::default(),
-            position,
-        }
-    }
-
-    /// The keys that grant it something.
-    fn permissions(&self) -> Vec<&'static str> {
-        let grants = [
-            (
-                "allowed_outbound_hosts",
-                !self.allowed_outbound_hosts.is_empty(),
-            ),
-            ("environment", !self.environment.is_empty()),
-            ("files", !self.files.is_empty()),
-            ("key_value_stores", !self.key_value_stores.is_empty()),
-            ("variables", !self.variables.is_empty()),
-        ];
-        grants
-            .into_iter()
-            .filter(|(_, given)| *given)
-            .map(|(key, _)| key)
-            .collect()
-    }
-}
-
-fn read_list<'t>(value: &Value<'t>) -> Option<Vec<Value<'t>>> {
+/// The items of `trigger.http`.
+fn read_tables<'t>(value: &Value<'t>) -> Option<Vec<Value<'t>>> {
     if value.as_table().is_some() {
         value.error("there may be many. Write [[trigger.http]], with two brackets");
         return None;
@@ -371,16 +284,10 @@ fn read_list<'t>(value: &Value<'t>) -> Option<Vec<Value<'t>>> {
 fn read_inherits(value: &Value<'_>) -> BTreeSet<Capability> {
     let all = Capability::ALL.map(|(_, capability)| capability);
     if let Some(everything) = value.as_boolean() {
-        return if everything {
-            all.into()
-        } else {
-            BTreeSet::new()
-        };
+        return if everything { all.into() } else { BTreeSet::new() };
     }
     let Some(list) = value.as_list() else {
-        return value
-            .expected("true, false or a list of keys")
-            .unwrap_or_default();
+        return value.expected("true, false or a list of keys").unwrap_or_default();
     };
     let capabilities = list.iter().filter_map(|item| {
         let name = item.string()?;
@@ -388,10 +295,7 @@ fn read_inherits(value: &Value<'_>) -> BTreeSet<Capability> {
         if found.is_none() {
             let names = Capability::ALL.map(|(key, _)| key);
             let hint = did_you_mean(closest(name, names));
-            item.error(format!(
-                "{name:?} cannot be inherited, only {}{hint}",
-                names.join(", ")
-            ));
+            item.error(format!("{name:?} cannot be inherited, only {}{hint}", names.join(", ")));
         }
         found.map(|(_, capability)| capability)
     });

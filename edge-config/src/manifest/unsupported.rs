@@ -17,10 +17,7 @@ const COMPONENT_KEYS: [(&str, &str); 5] = [
     ("ai_models", "Spin's serverless AI"),
     ("sqlite_databases", "Spin's SQLite storage"),
     ("dependencies", "composing a component with dependencies"),
-    (
-        "dependencies_inherit_configuration",
-        "composing a component with dependencies",
-    ),
+    ("dependencies_inherit_configuration", "composing a component with dependencies"),
     ("profile", "building or running in a profile"),
 ];
 
@@ -43,13 +40,8 @@ pub(super) fn component_keys(table: &mut Table<'_>) {
             value.error(not_yet(what));
         }
     }
-    if let Some(value) = table
-        .take("allowed_http_hosts")
-        .filter(|value| !value.is_empty())
-    {
-        value.error(
-            "Spin has deprecated this. Write allowed_outbound_hosts = [\"https://example.com\"]",
-        );
+    if let Some(value) = table.take("allowed_http_hosts").filter(|value| !value.is_empty()) {
+        value.error("Spin has deprecated this. Write allowed_outbound_hosts = [\"https://example.com\"]");
     }
 }
 

@@ -48,9 +48,7 @@ pub enum PatternError {
     #[error("\":\" without a name. Write it as in \":id\"")]
     Unnamed,
     /// A name that could not become the end of a header name.
-    #[error(
-        "bad name \":{0}\". It takes a whole segment and consists of letters, digits, \"_\" and \"-\""
-    )]
+    #[error("bad name \":{0}\". It takes a whole segment and consists of letters, digits, \"_\" and \"-\"")]
     BadName(String),
     /// The same name twice, compared as header names are: without case, `_` and `-` alike.
     #[error("the name \":{0}\" appears twice in one route")]
@@ -83,12 +81,7 @@ impl Pattern {
             .collect::<Result<Vec<_>, _>>()?;
         check_names(&segments)?;
 
-        Ok(Self {
-            raw: raw.to_owned(),
-            wildcard: prefix.is_some(),
-            segments,
-            based,
-        })
+        Ok(Self { raw: raw.to_owned(), wildcard: prefix.is_some(), segments, based })
     }
 
     /// The pattern as it was written. Spin's header `spin-raw-component-route`.
@@ -177,11 +170,7 @@ impl Segment {
 
 /// Spin's `sanitize_with_base("/", raw)`: one slash in front, one slash less at the end.
 fn based(raw: &str) -> String {
-    let absolute = if raw.starts_with('/') {
-        raw.to_owned()
-    } else {
-        format!("/{raw}")
-    };
+    let absolute = if raw.starts_with('/') { raw.to_owned() } else { format!("/{raw}") };
     match absolute.strip_suffix('/') {
         Some(shorter) => shorter.to_owned(),
         None => absolute,
@@ -193,8 +182,7 @@ fn check_characters(raw: &str) -> Result<(), PatternError> {
         return Err(PatternError::NotPath(c));
     }
     // RFC 3986 section 3.3, as loosely as the http crate reads it: bytes over 0x7F pass.
-    let excluded =
-        |c: &char| c.is_ascii_control() || matches!(c, ' ' | '"' | '<' | '>' | '`' | '\\');
+    let excluded = |c: &char| c.is_ascii_control() || matches!(c, ' ' | '"' | '<' | '>' | '`' | '\\');
     match raw.chars().find(excluded) {
         Some(c) => Err(PatternError::NotInUrl(c)),
         None => Ok(()),
@@ -231,27 +219,9 @@ mod tests {
             ("a", "a", "/a", &[], false),
             ("/foo/...", "/foo", "/foo/...", &[], true),
             ("/foo/*", "/foo/*", "/foo/*", &[], true),
-            (
-                "/foo/:userid/...",
-                "/foo/:userid",
-                "/foo/:userid/...",
-                &["userid"],
-                true,
-            ),
-            (
-                "/:a/x/:B-c_1",
-                "/:a/x/:B-c_1",
-                "/:a/x/:B-c_1",
-                &["a", "B-c_1"],
-                false,
-            ),
-            (
-                "/a:b/c.d/caf%C3%A9",
-                "/a:b/c.d/caf%C3%A9",
-                "/a:b/c.d/caf%C3%A9",
-                &[],
-                false,
-            ),
+            ("/foo/:userid/...", "/foo/:userid", "/foo/:userid/...", &["userid"], true),
+            ("/:a/x/:B-c_1", "/:a/x/:B-c_1", "/:a/x/:B-c_1", &["a", "B-c_1"], false),
+            ("/a:b/c.d/caf%C3%A9", "/a:b/c.d/caf%C3%A9", "/a:b/c.d/caf%C3%A9", &[], false),
             ("/{id}", "/{id}", "/{id}", &[], false),
         ];
         for (raw, component_route, matched_route, names, wildcard) in table {

@@ -48,10 +48,7 @@ struct Node {
 
 impl<T> Default for Router<T> {
     fn default() -> Self {
-        Self {
-            root: Node::default(),
-            routes: Vec::new(),
-        }
+        Self { root: Node::default(), routes: Vec::new() }
     }
 }
 
@@ -71,11 +68,7 @@ impl<T> Router<T> {
         for segment in pattern.segments() {
             node = node.child(segment);
         }
-        let leaf = if pattern.is_wildcard() {
-            &mut node.wildcard
-        } else {
-            &mut node.exact
-        };
+        let leaf = if pattern.is_wildcard() { &mut node.wildcard } else { &mut node.exact };
         if let Some(taken) = *leaf {
             let with = self.routes[taken].0.clone();
             return Err(Conflict { with });
@@ -95,12 +88,7 @@ impl<T> Router<T> {
         let rest = (!trimmed.is_empty()).then_some(trimmed);
         let (leaf, tail) = self.root.find(rest)?;
         let (pattern, value) = &self.routes[leaf];
-        Some(Match {
-            value,
-            pattern,
-            trailing: tail.map_or("", |tail| with_slashes(path, trimmed, tail)),
-            trimmed,
-        })
+        Some(Match { value, pattern, trailing: tail.map_or("", |tail| with_slashes(path, trimmed, tail)), trimmed })
     }
 
     /// The routes, in the order in which they were inserted.
@@ -151,9 +139,7 @@ impl Node {
     }
 
     fn literal(&self, segment: &str) -> Option<&Node> {
-        let at = self
-            .literals
-            .binary_search_by(|(key, _)| (**key).cmp(segment));
+        let at = self.literals.binary_search_by(|(key, _)| (**key).cmp(segment));
         Some(&self.literals[at.ok()?].1)
     }
 }
@@ -161,17 +147,12 @@ impl Node {
 impl<'r, 'p, T> Match<'r, 'p, T> {
     /// What each `:name` of the pattern matched, from left to right, as it came in the URL.
     pub fn captures(&self) -> Captures<'r, 'p> {
-        Captures {
-            pattern: self.pattern.segments().iter(),
-            path: self.trimmed.split('/'),
-        }
+        Captures { pattern: self.pattern.segments().iter(), path: self.trimmed.split('/') }
     }
 
     /// What the `:name` of this name matched.
     pub fn capture(&self, name: &str) -> Option<&'p str> {
-        self.captures()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
+        self.captures().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 }
 
@@ -204,11 +185,7 @@ fn with_slashes<'p>(path: &'p str, trimmed: &str, tail: &str) -> &'p str {
     }
     let end = lead + trimmed.len();
     let slash = usize::from(path.len() > end);
-    let start = if tail.is_empty() {
-        end
-    } else {
-        end - tail.len() - 1
-    };
+    let start = if tail.is_empty() { end } else { end - tail.len() - 1 };
     &path[start..end + slash]
 }
 

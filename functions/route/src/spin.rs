@@ -36,10 +36,7 @@ pub const RESERVED_PREFIX: &str = "/.well-known/spin/";
 /// The header that carries what `:name` captured: `spin-path-match-` and the name in lower case,
 /// with `-` for `_`. Meant to be computed once per route, not per request.
 pub fn path_match_header(name: &str) -> String {
-    format!(
-        "spin-path-match-{}",
-        name.replace('_', "-").to_ascii_lowercase()
-    )
+    format!("spin-path-match-{}", name.replace('_', "-").to_ascii_lowercase())
 }
 
 /// The value of [`FULL_URL`]. `host` is the request's Host field (or `:authority`);
@@ -58,11 +55,7 @@ mod tests {
         assert_eq!(path_match_header("userid"), "spin-path-match-userid");
         assert_eq!(path_match_header("User_Id"), "spin-path-match-user-id");
         assert_eq!(
-            full_url(
-                "https",
-                Some("fermyon.dev"),
-                "/foo/bar?key1=value1&key2=value2"
-            ),
+            full_url("https", Some("fermyon.dev"), "/foo/bar?key1=value1&key2=value2"),
             "https://fermyon.dev/foo/bar?key1=value1&key2=value2"
         );
         assert_eq!(full_url("http", None, "/"), "http://localhost/");

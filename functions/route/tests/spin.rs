@@ -15,15 +15,11 @@ fn model(patterns: &[Pattern], path: &str) -> Option<Found> {
             Some(prefix) => format!("{prefix}/*"),
             None => based.to_owned(),
         };
-        router
-            .add(spec.as_str(), pattern.as_str())
-            .expect("Spin accepts what we accept");
+        router.add(spec.as_str(), pattern.as_str()).expect("Spin accepts what we accept");
     }
     let best = router.best_match(path)?;
     let captures = best.captures();
-    let named = captures
-        .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let named = captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let trailing = match captures.wildcard() {
         None => String::new(),
         Some(tail) => match (tail.is_empty(), path.ends_with('/')) {
@@ -38,14 +34,8 @@ fn model(patterns: &[Pattern], path: &str) -> Option<Found> {
 
 fn ours(router: &Router<()>, path: &str) -> Option<Found> {
     let found = router.find(path)?;
-    let named = found
-        .captures()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Some((
-        found.pattern.as_str().to_owned(),
-        named.collect(),
-        found.trailing.to_owned(),
-    ))
+    let named = found.captures().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Some((found.pattern.as_str().to_owned(), named.collect(), found.trailing.to_owned()))
 }
 
 /// Few distinct segments, so that patterns overlap and paths hit them.
@@ -66,9 +56,7 @@ fn pattern() -> impl Strategy<Value = String> {
 }
 
 fn path() -> impl Strategy<Value = String> {
-    let piece = prop::sample::select(vec![
-        "/", "/", "//", "/a", "/b", "/a.b", "/%41", "/ab", "/x",
-    ]);
+    let piece = prop::sample::select(vec!["/", "/", "//", "/a", "/b", "/a.b", "/%41", "/ab", "/x"]);
     prop::collection::vec(piece, 1..7).prop_map(|pieces| pieces.concat())
 }
 

@@ -6,9 +6,7 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 fn router<'a>(patterns: &[&'a str]) -> Router<&'a str> {
     let mut router = Router::new();
     for pattern in patterns {
-        router
-            .insert(Pattern::parse(pattern).unwrap(), *pattern)
-            .unwrap();
+        router.insert(Pattern::parse(pattern).unwrap(), *pattern).unwrap();
     }
     router
 }
@@ -35,16 +33,7 @@ fn which() {
             ],
         ),
         (&["/"], &[("/", "/"), ("//", "/"), ("/a", "-")]),
-        (
-            &["/..."],
-            &[
-                ("/", "/..."),
-                ("/foo/bar", "/..."),
-                ("/abc/", "/..."),
-                ("//", "/..."),
-                ("*", "-"),
-            ],
-        ),
+        (&["/..."], &[("/", "/..."), ("/foo/bar", "/..."), ("/abc/", "/..."), ("//", "/..."), ("*", "-")]),
         // Spin: test_router_respects_longest_match, in both orders.
         (
             &["/one/...", "/one/two/...", "/one/two/three/..."],
@@ -56,53 +45,22 @@ fn which() {
                 ("/", "-"),
             ],
         ),
-        (
-            &["/one/two/three/...", "/one/two/...", "/one/..."],
-            &[("/one/two/three/four", "/one/two/three/...")],
-        ),
+        (&["/one/two/three/...", "/one/two/...", "/one/..."], &[("/one/two/three/four", "/one/two/three/...")]),
         // Spin: test_router_exact_beats_wildcard.
-        (
-            &["/one", "/..."],
-            &[
-                ("/one", "/one"),
-                ("/one/", "/one"),
-                ("/one/x", "/..."),
-                ("/two", "/..."),
-            ],
-        ),
-        (
-            &["/a", "/a/..."],
-            &[("/a", "/a"), ("/a/", "/a"), ("/a/b", "/a/...")],
-        ),
+        (&["/one", "/..."], &[("/one", "/one"), ("/one/", "/one"), ("/one/x", "/..."), ("/two", "/...")]),
+        (&["/a", "/a/..."], &[("/a", "/a"), ("/a/", "/a"), ("/a/b", "/a/...")]),
         // A literal before a name before the wildcard, though the wildcard's prefix be as long.
         (
             &["/a/...", "/a/:id", "/a/me"],
-            &[
-                ("/a/me", "/a/me"),
-                ("/a/you", "/a/:id"),
-                ("/a/you/x", "/a/..."),
-                ("/a", "/a/..."),
-                ("/a/", "/a/..."),
-            ],
+            &[("/a/me", "/a/me"), ("/a/you", "/a/:id"), ("/a/you/x", "/a/..."), ("/a", "/a/..."), ("/a/", "/a/...")],
         ),
         // Segment by segment: the first difference decides, not the count of literals.
-        (
-            &["/:x/b/c", "/a/..."],
-            &[("/a/b/c", "/a/..."), ("/z/b/c", "/:x/b/c"), ("/z/b", "-")],
-        ),
-        (
-            &["/:x/b", "/a/:y"],
-            &[("/a/b", "/a/:y"), ("/z/b", "/:x/b"), ("/z/c", "-")],
-        ),
+        (&["/:x/b/c", "/a/..."], &[("/a/b/c", "/a/..."), ("/z/b/c", "/:x/b/c"), ("/z/b", "-")]),
+        (&["/:x/b", "/a/:y"], &[("/a/b", "/a/:y"), ("/z/b", "/:x/b"), ("/z/c", "-")]),
         // A dead end goes back to the next best.
         (
             &["/a/b/c", "/a/:x/d", "/..."],
-            &[
-                ("/a/b/c", "/a/b/c"),
-                ("/a/b/d", "/a/:x/d"),
-                ("/a/b/e", "/..."),
-                ("/a/b", "/..."),
-            ],
+            &[("/a/b/c", "/a/b/c"), ("/a/b/d", "/a/:x/d"), ("/a/b/e", "/..."), ("/a/b", "/...")],
         ),
         // One segment means one: not none, but an empty one inside the path.
         (
@@ -171,11 +129,7 @@ fn trailing() {
     ];
     for (pattern, path, expected) in table {
         let router = router(&[pattern]);
-        assert_eq!(
-            router.find(path).unwrap().trailing,
-            expected,
-            "{path} in {pattern}"
-        );
+        assert_eq!(router.find(path).unwrap().trailing, expected, "{path} in {pattern}");
     }
 }
 
@@ -185,22 +139,14 @@ fn captures() {
         // Spin: named_wildcard_is_captured.
         ("/1/:two/3", "/1/2/3", &[("two", "2")]),
         ("/1/:two/...", "/1/2/3", &[("two", "2")]),
-        (
-            "/:a/:b/:c",
-            "//x/y%20z/%2e/",
-            &[("a", "x"), ("b", "y%20z"), ("c", "%2e")],
-        ),
+        ("/:a/:b/:c", "//x/y%20z/%2e/", &[("a", "x"), ("b", "y%20z"), ("c", "%2e")]),
         ("/a/:b/c", "/a//c", &[("b", "")]),
         ("/a/...", "/a/b", &[]),
     ];
     for (pattern, path, expected) in table {
         let router = router(&[pattern]);
         let found = router.find(path).unwrap();
-        assert_eq!(
-            found.captures().collect::<Vec<_>>(),
-            *expected,
-            "{path} in {pattern}"
-        );
+        assert_eq!(found.captures().collect::<Vec<_>>(), *expected, "{path} in {pattern}");
     }
     let router = router(&["/1/:two/..."]);
     let found = router.find("/1/2/3").unwrap();
@@ -221,20 +167,10 @@ fn equal_routes_conflict() {
     ];
     for (first, second) in table {
         let mut router = router(&["/other", first]);
-        let conflict = router
-            .insert(Pattern::parse(second).unwrap(), "second")
-            .unwrap_err();
+        let conflict = router.insert(Pattern::parse(second).unwrap(), "second").unwrap_err();
         assert_eq!(conflict.with.as_str(), first);
         assert_eq!(router.iter().len(), 2, "a refused route leaves no trace");
     }
     // Spin: sensible_routes_are_reachable.
-    router(&[
-        "/",
-        "/foo",
-        "/bar",
-        "/whee/...",
-        "/whee",
-        "/whee/:x",
-        "/...",
-    ]);
+    router(&["/", "/foo", "/bar", "/whee/...", "/whee", "/whee/:x", "/..."]);
 }
