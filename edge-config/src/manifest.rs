@@ -19,11 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidegate_route::Pattern;
 
 use crate::diagnostics::{Diagnostics, Errors, Position, Warning};
-use crate::limits::Limits;
 use crate::reader::{self, Table};
 use crate::secret::Text;
 use crate::template::Template;
 
+pub use crate::limits::Limits;
 pub use resolve::{Resolved, ResolvedComponent, variable_environment_name};
 
 /// A checked application manifest.
@@ -169,8 +169,8 @@ pub struct Component {
 pub enum FileMount {
     /// Those that match a glob pattern, at the same relative path.
     Glob(String),
-    /// A file or a directory, put somewhere else.
-    Placement {
+    /// A directory (Spin lets it be a single file too), put somewhere else.
+    Directory {
         /// Its path on the host, as written.
         source: String,
         /// Its path in the guest: starts with a slash and has no `..` in it.

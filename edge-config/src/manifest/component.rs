@@ -135,7 +135,7 @@ fn read_mount(value: &Value<'_>) -> Option<FileMount> {
     let destination = table.require("destination", "where the component sees it, as in \"/assets\"");
     let destination = destination.and_then(|value| read_destination(&value));
     table.finish();
-    Some(FileMount::Placement { source: source?.to_owned(), destination: destination? })
+    Some(FileMount::Directory { source: source?.to_owned(), destination: destination? })
 }
 
 /// Spin refuses these two ends, which name a directory and no files (`copy_glob_or_path`).
