@@ -1,10 +1,13 @@
 # The tasks people run. CI runs only these.
 # The first one that builds sets the toolchain up; later runs only look.
 
-# Packages that become WASI components, by cargo (wasm32-wasip2).
-GUESTS :=
-# The same, by cargo-component: WASI 0.2, from local WIT.
+# Packages that cargo-component builds: WASI 0.2, from local WIT.
 COMPONENT_GUESTS :=
+# Packages that cargo builds for wasm32-wasip2: the examples, named like their
+# folders, and the tests' guests, named guest-FOLDER.
+GUESTS := $(filter-out $(COMPONENT_GUESTS), \
+	$(patsubst functions/examples/%/Cargo.toml,%,$(wildcard functions/examples/*/Cargo.toml)) \
+	$(patsubst tests/guests/%/Cargo.toml,guest-%,$(wildcard tests/guests/*/Cargo.toml)))
 # What the tests use beyond the toolchain (setup/tools.sh knows them).
 TEST_TOOLS := $(if $(COMPONENT_GUESTS),cargo-component)
 # More arguments for `cargo test`, e.g. make test TEST='-p tidegate-route'.
@@ -40,7 +43,11 @@ test: guests ## build the components, run every test
 
 guests: ## build the WebAssembly components
 	@$(if $(TEST_TOOLS),setup/tools.sh $(TEST_TOOLS))
-	$(if $(GUESTS),cargo build --release --target wasm32-wasip2 $(GUESTS:%=-p %))
+	# One by one, as users build them: together they would share features, and so
+	# each would be built with what the others want of a common dependency.
+	for guest in $(GUESTS); do
+		cargo build --release --target wasm32-wasip2 -p $$guest
+	done
 	$(if $(COMPONENT_GUESTS),cargo component build --release $(COMPONENT_GUESTS:%=-p %))
 
 lint: ## formatting, clippy, licences and sources of the dependencies
