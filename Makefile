@@ -64,7 +64,7 @@ lint: ## formatting, clippy, licences and sources of the dependencies
 		echo 'lint: SKIPPED the check for known vulnerabilities: its database cannot be fetched here'
 	fi
 
-bench: ## against nginx-like peers on this machine; minutes, of a quiet machine
+bench: ## against other servers on this machine; takes minutes, wants it quiet
 	@setup/tools.sh wasmtime-cli wrk
 	tests/benches/run
 
