@@ -23,7 +23,7 @@ use http::{Method, header::CONTENT_TYPE};
 
 use super::{
     executor,
-    world::{Mounted, World, with_world},
+    world::{Answer, Mounted, World, with_world},
 };
 use crate::{
     Result,
@@ -60,12 +60,13 @@ fn mount_as(path: &str, file: Mounted) {
 }
 
 /// Answers every [`fetch`](crate::fetch()) of this test.
-pub fn on_fetch<F, A>(answer: F)
-where
-    F: Fn(Request) -> A + 'static,
-    A: Future<Output = Result<Response>> + 'static,
-{
-    with_world(|world| world.fetch = Some(Rc::new(move |request| Box::pin(answer(request)))));
+pub fn on_fetch(answer: impl AsyncFn(Request) -> Result<Response> + 'static) {
+    let answer = Rc::new(answer);
+    let boxed = move |request| -> Answer {
+        let answer = answer.clone();
+        Box::pin(async move { answer(request).await })
+    };
+    with_world(|world| world.fetch = Some(Rc::new(boxed)));
 }
 
 /// A GET request.

@@ -1,0 +1,4 @@
+//! What `tidegate new` writes compiles against this sdk, and its own test passes.
+
+#[path = "../template/src/lib.rs"]
+mod template;
