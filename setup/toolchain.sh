@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-TARGETS=(wasm32-unknown-unknown wasm32-wasip1 wasm32-wasip2)
+TARGETS=(wasm32-unknown-unknown wasm32-wasip1 wasm32-wasip2) # wasip1 for cargo-component
 PACKAGES=(gcc rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web lld-22 wasi-libc)
 COMPONENT_LD=0.5.31 # wasm-component-ld, the linker of wasm32-wasip2
 LOG=.setup/log
@@ -91,16 +91,15 @@ std_ready() { # TARGET...
 
 links_ready() { have wasm-ld && have rust-lld; }
 
-linked() {
-  ! have rustup || [[ $(readlink "${RUSTUP_HOME:-$HOME/.rustup}/toolchains/debian") -ef $DEBIAN ]]
-}
+linked() { ! have rustup || [[ ${RUSTUP_HOME:-$HOME/.rustup}/toolchains/debian -ef $DEBIAN ]]; }
 
 packages_ready() {
-  [[ -x /usr/bin/rustc && -x /usr/bin/cargo && -x /usr/bin/cargo-clippy && -x /usr/bin/rustfmt &&
-    -x /usr/bin/wasm-ld-22 && -f /usr/lib/wasm32-wasi/libc.a ]] || return 1
-  DEBIAN_RUSTC=$(/usr/bin/rustc --version)
+  local package
+  for package in "${PACKAGES[@]}"; do # a file of dpkg's: asking dpkg takes longer
+    [[ -f /var/lib/dpkg/info/$package.list ]] || return 1
+  done
+  DEBIAN_RUSTC=$(/usr/bin/rustc --version) || return 1
   DEBIAN=/usr # what Debian's `rustc --print sysroot` prints
-  [[ -d $DEBIAN/lib/rustlib/src/rust/library ]]
 }
 
 debian_ready() { packages_ready && std_ready "${TARGETS[@]}" && links_ready && have wasm-component-ld && linked; }
