@@ -19,7 +19,7 @@ mod file;
 mod handle;
 pub mod layout;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod writer;
 
 use std::path::Path;

@@ -20,6 +20,11 @@ use super::{Error, OpenError, Options};
 /// The file's name in the data folder.
 pub const FILE_NAME: &str = "key-value.redb";
 
+/// Files up to this size are verified whenever they are opened (about 1 ms per MiB), not only after
+/// a crash: what a bad disk or a half-copied backup did is then an error at the start. Of larger
+/// ones redb trusts what was closed properly.
+const VERIFY_MAX: u64 = 64 << 20;
+
 /// After a failed commit, writes are answered with the failure for this long before the disk is
 /// tried again: opening the file anew walks all of it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -36,6 +41,8 @@ pub struct File {
     database: Option<Database>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     retry_at: Option<Instant>,
+    /// An fsync failed: see `disk.rs`.
+    given_up: bool,
 }
 
 impl File {
@@ -70,6 +77,7 @@ impl File {
             database: Some(database),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             retry_at: None,
+            given_up: false,
         })
     }
 
@@ -92,10 +100,8 @@ impl File {
     /// The database to write to, and how large a store in it may be. An error while it recovers
     /// from a failure.
     pub fn database(&mut self) -> Result<(&Database, u64), Error> {
-        if self.health.sync_failed() {
-            return Err(Error::storage(
-                "the disk failed to keep a write; restart once it is healthy",
-            ));
+        if self.given_up {
+            return Err(Error::storage("the disk may have lost data"));
         }
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
             return Err(Error::storage("recovering from a failed write"));
@@ -118,8 +124,15 @@ impl File {
     }
 
     /// After a failure redb refuses everything, reads too, until the file is opened anew.
-    pub fn recover(&mut self) {
-        if self.retry_at.is_some() || self.health.sync_failed() {
+    pub fn recover(&mut self, failure: &Error) {
+        if self.given_up || self.retry_at.is_some() {
+            return; // Said already, and being waited for.
+        }
+        let file = self.path.display();
+        tracing::error!(%failure, %file, "key-value: a commit failed, its writes were refused");
+        if self.health.sync_failed() {
+            self.given_up = true;
+            tracing::error!(%file, "key-value: the disk may have lost data; no writes until a restart");
             return;
         }
         self.reopen();
@@ -212,20 +225,23 @@ fn open_database(
     options: &Options,
     health: &Arc<Health>,
 ) -> Result<Database, OpenError> {
+    let file_error = |source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    };
     let file = fs::OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(path)
-        .map_err(|source| OpenError::File {
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(file_error)?;
+    let length = file.metadata().map_err(file_error)?.len();
     let shown = path.to_owned();
     let disk = Disk::new(file, health.clone()).map_err(|e| open_error(path, e))?;
     Builder::new()
         .set_cache_size(options.cache_bytes)
+        .set_check_integrity_on_open(length <= VERIFY_MAX)
         .set_repair_callback(move |session| {
             let percent = (session.progress() * 100.0) as u8;
             tracing::warn!(file = %shown.display(), percent, "key-value: not closed properly; verifying the file");

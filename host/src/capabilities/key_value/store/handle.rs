@@ -1,6 +1,7 @@
 //! One named store: the operations that a function may ask for, and their bounds.
 
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -77,7 +78,11 @@ impl Store {
 
     /// At most `limit` keys (never more than [`PAGE_MAX`]), from behind `cursor` on.
     pub fn keys(&self, cursor: Option<&str>, limit: usize, now_ms: u64) -> Result<Page, Error> {
-        let limit = limit.clamp(1, PAGE_MAX);
+        check_key(cursor.unwrap_or_default())?;
+        guarded(|| self.scan(cursor, limit.clamp(1, PAGE_MAX), now_ms))
+    }
+
+    fn scan(&self, cursor: Option<&str>, limit: usize, now_ms: u64) -> Result<Page, Error> {
         let start = entry_key(&self.prefix, cursor.unwrap_or_default());
         let start = match cursor {
             Some(_) => Bound::Excluded(start.as_slice()),
@@ -85,16 +90,16 @@ impl Store {
         };
         let end = end_of(&self.prefix);
         let snapshot = self.engine.snapshot();
+        let range = (start, Bound::Excluded(end.as_slice()));
         let mut keys = Vec::new();
         let (mut entries, mut bytes) = (0, 0);
-        for row in snapshot.range::<&[u8]>((start, Bound::Excluded(end.as_slice())))? {
+        for row in ReadableTable::range::<&[u8]>(&**snapshot, range)? {
             let (key, value) = row?;
             let key = &key.value()[self.prefix.len()..];
             let key = str::from_utf8(key).map_err(Error::storage)?;
             entries += 1;
             bytes += key.len() + value.value().len();
-            let live = !is_expired(value.value(), now_ms);
-            if live {
+            if !is_expired(value.value(), now_ms) {
                 keys.push(key.to_owned());
             }
             if keys.len() == limit || entries == SCAN_ENTRIES_MAX || bytes >= SCAN_BYTES_MAX {
@@ -204,9 +209,18 @@ fn read<R>(
     now_ms: u64,
     map: impl FnOnce(&[u8]) -> R,
 ) -> Result<Option<R>, Error> {
-    let value = ReadableTable::get(snapshot, entry_key)?;
-    let live = value.filter(|value| !is_expired(value.value(), now_ms));
-    Ok(live.map(|value| map(value.value())))
+    guarded(|| {
+        let value = ReadableTable::get(snapshot, entry_key)?;
+        let live = value.filter(|value| !is_expired(value.value(), now_ms));
+        Ok(live.map(|value| map(value.value())))
+    })
+}
+
+/// redb may panic on a file that was damaged while it was closed. On the thread of a request that
+/// would take other requests along.
+fn guarded<R>(read: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    let result = catch_unwind(AssertUnwindSafe(read));
+    result.unwrap_or_else(|_| Err(Error::storage("the file is damaged")))
 }
 
 fn check_key(key: &str) -> Result<(), Error> {

@@ -18,10 +18,10 @@ use super::layout::TTL_MARK;
 use super::{Engine, Options};
 
 /// A folder of its own for a test, removed with it.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("tidegate-kv-{}-{number}", process::id()));
@@ -29,7 +29,7 @@ impl Folder {
         Self(path)
     }
 
-    fn open(&self) -> Engine {
+    pub fn open(&self) -> Engine {
         Engine::open(&self.0).unwrap()
     }
 
@@ -57,7 +57,7 @@ impl Drop for Folder {
 }
 
 /// Runs on the kind of runtime that the host has: one thread.
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -66,7 +66,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A value that expires.
-fn until(expires_at: u64, body: &[u8]) -> Bytes {
+pub fn until(expires_at: u64, body: &[u8]) -> Bytes {
     [&TTL_MARK[..], &expires_at.to_be_bytes(), body]
         .concat()
         .into()

@@ -204,9 +204,8 @@ impl Waiting {
                 None
             }
             Err(error) => {
-                tracing::error!(%error, jobs = jobs.len(), "key-value: nothing of this batch was written");
                 self.counters.failures.fetch_add(1, Ordering::Relaxed);
-                file.recover();
+                file.recover(&error);
                 Some(error)
             }
         };

@@ -156,3 +156,53 @@ fn a_database_without_its_tables() {
     let error = error(&folder);
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
 }
+
+/// Bits that flip while it is closed.
+#[test]
+fn damage_is_found_at_the_start_and_kept() {
+    let folder = Folder::new();
+    let store = folder.open().store("s").unwrap();
+    let items: Vec<_> = (0..500)
+        .map(|n| (format!("{n}"), until(n + 1, &[7; 100])))
+        .collect();
+    run(store.set_many(items.clone())).unwrap();
+    drop(store);
+    let whole = fs::read(folder.file()).unwrap();
+    let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
+
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut found = 0;
+    for _ in 0..100 {
+        let mut damaged = whole.clone();
+        damaged[random.usize(..=used)] ^= 1 << random.u32(..8);
+        fs::write(folder.file(), &damaged).unwrap();
+        match Engine::open(&folder.0) {
+            Ok(engine) => {
+                let store = engine.store("s").unwrap();
+                for (key, value) in &items {
+                    assert_eq!(store.get(key, 0).unwrap().as_ref(), Some(value));
+                }
+            }
+            Err(OpenError::Damaged { .. }) => {
+                found += 1;
+                assert!(fs::read(folder.file()).unwrap() == damaged, "it was kept");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(found > 10, "{found} of 100");
+}
+
+#[test]
+fn a_file_cut_short() {
+    let folder = with_an_entry();
+    let whole = fs::read(folder.file()).unwrap();
+    for length in [9, 100, 4096, 8192, whole.len() / 2, whole.len() - 1] {
+        fs::write(folder.file(), &whole[..length]).unwrap();
+        let error = error(&folder);
+        assert!(
+            matches!(error, OpenError::Damaged { .. }),
+            "{length}: {error}"
+        );
+    }
+}

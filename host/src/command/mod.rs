@@ -1,0 +1,47 @@
+//! The command line.
+
+mod build;
+mod logs;
+mod new;
+mod reload;
+mod up;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::LoadError;
+
+/// A programmable edge and a host for WebAssembly functions.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the application that spin.toml describes.
+    Up(up::Options),
+    /// Make a new function: its crate, its test, its entry in spin.toml.
+    New(new::Options),
+}
+
+/// Runs the command. Exit code 2 for what is wrong with the command line or a configuration, 1 for all else.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Up(options) => up::run(options),
+        Command::New(options) => new::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in format!("{error:#}").lines() {
+                eprintln!("tidegate: {line}");
+            }
+            ExitCode::from(if error.is::<LoadError>() { 2 } else { 1 })
+        }
+    }
+}

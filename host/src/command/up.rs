@@ -1,0 +1,228 @@
+//! `tidegate up`: from options to a host that serves, and to its orderly end.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::reload::Reloader;
+use super::{build, logs, watch};
+use crate::admin::{Admin, Status};
+use crate::app::{Loader, read_manifest};
+use crate::capabilities::key_value;
+use crate::engine::{self, CompiledCache, Linker, Places};
+use crate::server::core::Core;
+use crate::server::{self, Drain, Server};
+
+/// How often expired key-value pairs are deleted, and how many at a time.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+const SWEEP_MAX: usize = 10_000;
+
+/// Options of `tidegate up`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The application manifest, or the folder it is in.
+    #[arg(short = 'f', long = "from", value_name = "FILE", default_value = "spin.toml")]
+    manifest: PathBuf,
+    /// Where to take requests. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where health and metrics are. Nothing there is meant for the public.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
+    admin: SocketAddr,
+    /// The folder for key-value pairs and compiled components.
+    #[arg(long, value_name = "DIR", default_value = ".tidegate")]
+    data: PathBuf,
+    /// Run the components' build commands first.
+    #[arg(long)]
+    build: bool,
+    /// Build and reload when a file changes. A failed reload keeps the old version serving.
+    #[arg(long)]
+    watch: bool,
+    /// Threads that serve; each has a listener of its own. By default one for each core there is.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    cores: Option<u16>,
+    /// Component instances alive at a time. One more request is answered with 503.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    max_instances: u32,
+    /// Connections open at a time. One more is answered with 503.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_connections: usize,
+    /// How long requests in flight may take to finish after SIGTERM or SIGINT.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = tidegate_edge_config::duration::parse)]
+    drain_timeout: Duration,
+    /// What is logged: target=level, comma-separated. Requests are the target "access".
+    #[arg(long, value_name = "FILTER", env = "TIDEGATE_LOG", default_value = "info")]
+    log: String,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = logs::Format::Auto)]
+    log_format: logs::Format,
+}
+
+/// Serves until a signal says to stop.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    logs::start(options.log_format, &options.log)?;
+    raise_file_limit();
+    let manifest = manifest_path(&options.manifest);
+    if options.build {
+        let (parsed, _) = read_manifest(&manifest)?;
+        build::build(&parsed, folder_of(&manifest), |_| true)?;
+    }
+    let instances = Places::new(options.max_instances as usize);
+    let connections = Places::new(options.max_connections);
+    let loader = loader(&options)?;
+    let key_value = loader.key_value.clone();
+    let app = Arc::new(loader.load(&manifest)?);
+
+    let cores = options.cores.map_or_else(available_cores, usize::from);
+    let cores: Vec<_> = (0..cores).map(|_| Arc::new(Core::new(&app, instances.clone()))).collect();
+    let status = Arc::new(Status {
+        cores: cores.clone(),
+        app: ArcSwap::new(app),
+        instances,
+        connections: connections.clone(),
+        is_ready: AtomicBool::new(false),
+        reloads: AtomicU64::new(0),
+        failed_reloads: AtomicU64::new(0),
+    });
+    let reloader = Arc::new(Reloader::new(loader, manifest, Arc::clone(&status)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    let outcome = runtime.block_on(async {
+        let admin = TcpListener::bind(options.admin).await;
+        let admin = admin.with_context(|| format!("cannot listen on {} (--admin)", options.admin))?;
+        let admin_address = admin.local_addr().context("the admin listener has no address")?;
+        let server = Server::start(options.listen, cores, &connections)?;
+        if options.watch {
+            watch::start(Arc::clone(&reloader))?;
+        }
+        tokio::spawn(serve_admin(admin, Admin(Arc::clone(&status))));
+        tokio::spawn(sweep(key_value.clone()));
+        status.is_ready.store(true, Ordering::Relaxed);
+        // Programs that start the host read this line; it is the only one on stdout.
+        println!(
+            "{} is served on http://{} (admin: http://{admin_address})",
+            status.app.load().name,
+            server.address
+        );
+        until_stopped(&reloader).await?;
+        status.is_ready.store(false, Ordering::Relaxed);
+        drain(&server, options.drain_timeout).await
+    });
+    key_value.close();
+    outcome
+}
+
+fn manifest_path(given: &Path) -> PathBuf {
+    if given.is_dir() { given.join("spin.toml") } else { given.to_owned() }
+}
+
+/// The folder that a manifest's paths are relative to.
+pub fn folder_of(manifest: &Path) -> &Path {
+    match manifest.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn loader(options: &Options) -> anyhow::Result<Loader> {
+    let data = &options.data;
+    let unwritable = || format!("cannot write to the data folder {}", data.display());
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(unwritable)?;
+    let key_value = key_value::Engine::open(data)?;
+    // The key-value engine locks the folder: what is staged there now belongs to a host that is gone.
+    let staging = data.join("files");
+    let _ = std::fs::remove_dir_all(&staging);
+    std::fs::create_dir_all(&staging).with_context(unwritable)?;
+    let compiled = CompiledCache::open(data.join("compiled")).with_context(unwritable)?;
+    let engine = engine::new_engine(options.max_instances)?;
+    let linker = Linker::new(&engine).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    Ok(Loader { engine, linker, compiled, key_value, staging })
+}
+
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// As many file descriptors as the system allows: each connection is one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+async fn serve_admin(listener: TcpListener, admin: Admin) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (_switch, drain) = Drain::new();
+                let admin = admin.clone();
+                tokio::spawn(async move {
+                    server::serve_connection(stream, admin, drain).await;
+                    drop(_switch);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept an admin connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn sweep(key_value: key_value::Engine) {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Err(error) = key_value.sweep(now.as_millis() as u64, SWEEP_MAX).await {
+            tracing::warn!(%error, "cannot delete expired key-value pairs");
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT; SIGHUP reloads meanwhile.
+async fn until_stopped(reloader: &Arc<Reloader>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => {
+                let reloader = Arc::clone(reloader);
+                tokio::task::spawn_blocking(move || reloader.reload());
+            }
+        }
+    }
+}
+
+/// Takes nothing new and waits for what is in flight, for as long as it may take.
+async fn drain(server: &Server, timeout: Duration) -> anyhow::Result<()> {
+    tracing::info!(?timeout, "stopping: no new requests; those in flight may finish");
+    server.drain();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let ended = async {
+        while !server.has_ended() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = ended => tracing::info!("stopped"),
+        () = tokio::time::sleep(timeout) => tracing::warn!("stopped: some requests did not finish in time"),
+        _ = terminate.recv() => tracing::warn!("stopped at once"),
+        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}

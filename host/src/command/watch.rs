@@ -1,0 +1,119 @@
+//! `--watch`: builds and reloads when files change. Looks at modification times, which works on every file system.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use tidegate_edge_config::manifest::{Component, FileMount, Manifest};
+
+use super::build::build;
+use super::reload::Reloader;
+use super::up::folder_of;
+use crate::app::read_manifest;
+
+/// How often files are looked at.
+const INTERVAL: Duration = Duration::from_millis(300);
+
+/// Watches in a thread of its own for as long as the process lives.
+///
+/// # Errors
+/// When there can be no thread.
+pub fn start(reloader: Arc<Reloader>) -> anyhow::Result<()> {
+    let watch = move || {
+        let mut seen = Snapshot::take(reloader.manifest());
+        loop {
+            std::thread::sleep(INTERVAL);
+            let now = Snapshot::take(reloader.manifest());
+            if now != seen {
+                react(&reloader, &seen, &now);
+                // What a build writes is part of what was just reloaded.
+                seen = Snapshot::take_settled(reloader.manifest(), &now);
+            }
+        }
+    };
+    std::thread::Builder::new().name("watch".to_owned()).spawn(watch).context("cannot start the watching thread")?;
+    Ok(())
+}
+
+type Stamp = (SystemTime, u64);
+type Files = BTreeMap<PathBuf, Stamp>;
+
+/// What the watched files looked like.
+#[derive(Clone, PartialEq)]
+struct Snapshot {
+    manifest: Option<Stamp>,
+    /// What each component is built from.
+    sources: BTreeMap<String, Files>,
+    /// What is served: binaries and mounted files.
+    served: Files,
+}
+
+impl Snapshot {
+    fn take(path: &Path) -> Self {
+        let mut snapshot = Self { manifest: stamp(path), sources: BTreeMap::new(), served: Files::new() };
+        if let Ok((manifest, _)) = read_manifest(path) {
+            let folder = folder_of(path);
+            for (id, component) in &manifest.components {
+                snapshot.sources.insert(id.clone(), sources(component, folder));
+                snapshot.served.extend(served(component, folder));
+            }
+        }
+        snapshot
+    }
+
+    /// A new snapshot in which sources are as `before`, so that an edit during a build is still seen afterwards.
+    fn take_settled(path: &Path, before: &Self) -> Self {
+        Self { sources: before.sources.clone(), manifest: before.manifest, ..Self::take(path) }
+    }
+}
+
+fn react(reloader: &Reloader, before: &Snapshot, now: &Snapshot) {
+    let changed: BTreeSet<_> =
+        now.sources.iter().filter(|(id, files)| before.sources.get(*id) != Some(*files)).map(|(id, _)| id).collect();
+    if !changed.is_empty() {
+        let built = read_manifest(reloader.manifest())
+            .map_err(anyhow::Error::from)
+            .and_then(|(manifest, _)| rebuild(&manifest, reloader.manifest(), &changed));
+        if let Err(error) = built {
+            return reloader.keep(&format!("{error:#}"));
+        }
+    }
+    reloader.reload();
+}
+
+fn rebuild(manifest: &Manifest, path: &Path, changed: &BTreeSet<&String>) -> anyhow::Result<()> {
+    build(manifest, folder_of(path), |id| changed.iter().any(|changed| *changed == id))
+}
+
+fn sources(component: &Component, folder: &Path) -> Files {
+    let Some(build) = &component.build else { return Files::new() };
+    let workdir = build.workdir.as_ref().map_or_else(|| folder.to_owned(), |workdir| folder.join(workdir));
+    build.watch.iter().flat_map(|pattern| matching(&workdir.join(pattern))).collect()
+}
+
+fn served(component: &Component, folder: &Path) -> Files {
+    let mut files: Files = matching(&folder.join(&component.source)).collect();
+    for mount in &component.files {
+        match mount {
+            FileMount::Glob(pattern) => files.extend(matching(&folder.join(pattern))),
+            FileMount::Directory { source, .. } => {
+                files.extend(matching(&folder.join(source)));
+                files.extend(matching(&folder.join(source).join("**/*")));
+            }
+        }
+    }
+    files
+}
+
+fn matching(pattern: &Path) -> impl Iterator<Item = (PathBuf, Stamp)> + use<> {
+    let paths = glob::glob(&pattern.to_string_lossy()).ok();
+    paths.into_iter().flatten().flatten().filter_map(|path| stamp(&path).map(|stamp| (path, stamp)))
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    metadata.is_file().then_some(())?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}

@@ -1,0 +1,220 @@
+//! One request on one instance, from the outside: its time limit, its response, its body as it is made.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame};
+use tokio::time::{Instant, Sleep};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::fault::Fault;
+use super::target::Target;
+use crate::server::body::ResponseBody;
+use crate::server::trace::TraceParent;
+
+/// A body up to this size that is complete when its head is leaves as one piece with a Content-Length.
+const GATHER_BYTES_MAX: usize = 64 * 1024;
+
+/// Where an instance leaves its response for whoever polls it.
+#[derive(Clone, Default)]
+pub struct Slot(Arc<Mutex<Option<Response<WasiBody>>>>);
+
+impl Slot {
+    /// Leaves the response.
+    pub fn put(&self, response: Response<WasiBody>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
+    }
+
+    fn take(&self) -> Option<Response<WasiBody>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// An instance at work on a request. Nothing of it runs unless it is polled; it needs no task of its own.
+pub struct Call {
+    /// `None` once it ended, so that what it held is free at once.
+    run: Option<Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>>,
+    deadline: Instant,
+    /// Made only for a call that has to wait.
+    sleep: Option<Pin<Box<Sleep>>>,
+    target: Arc<Target>,
+    trace: TraceParent,
+}
+
+impl Call {
+    /// A call that fails with [`Fault::Timeout`] at `deadline`.
+    pub fn new(
+        run: impl Future<Output = Result<(), Fault>> + Send + 'static,
+        deadline: Instant,
+        target: Arc<Target>,
+        trace: TraceParent,
+    ) -> Self {
+        Self { run: Some(Box::pin(run)), deadline, sleep: None, target, trace }
+    }
+
+    /// Runs until the response's head is in `slot`; the body goes on where it is written.
+    ///
+    /// # Errors
+    /// The fault that kept it from responding; it is logged and counted by then.
+    pub async fn respond(mut self, slot: Slot) -> Result<Response<ResponseBody>, Fault> {
+        let response = poll_fn(|context| {
+            let ended = match self.poll(context) {
+                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                Poll::Ready(Ok(())) => true,
+                Poll::Pending => false,
+            };
+            match slot.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                None if ended => Poll::Ready(Err(self.report(Fault::NoResponse))),
+                None => Poll::Pending,
+            }
+        })
+        .await?;
+        let (head, body) = response.into_parts();
+        let mut body = ComponentBody { call: Some(self), ahead: None, then: Then::More, body };
+        let is_whole = poll_fn(|context| Poll::Ready(body.gather(context))).await;
+        let body = if is_whole {
+            ResponseBody::whole(body.ahead.take().unwrap_or_default())
+        } else {
+            ResponseBody::component(body)
+        };
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// Ready when the instance has finished all its work, or failed.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let Some(run) = self.run.as_mut() else { return Poll::Ready(Ok(())) };
+        let outcome = match run.as_mut().poll(context) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => {
+                ready!(self.poll_deadline(context));
+                Err(Fault::Timeout)
+            }
+        };
+        self.run = None;
+        Poll::Ready(outcome.map_err(|fault| self.report(fault)))
+    }
+
+    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.deadline;
+        self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline))).as_mut().poll(context)
+    }
+
+    fn report(&self, fault: Fault) -> Fault {
+        self.target.handler().report(&fault, &self.trace);
+        fault
+    }
+
+    /// Lets what the guest still does after its response go on without anybody waiting, up to its deadline.
+    fn go_on_alone(mut self) {
+        if self.run.is_some()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // The outcome was reported by `poll`; nobody is left to tell.
+            runtime.spawn(async move { poll_fn(|context| self.poll(context)).await.ok() });
+        }
+    }
+}
+
+/// The body of a component's response, made as it is polled.
+pub struct ComponentBody {
+    /// Taken when the body is dropped.
+    call: Option<Call>,
+    /// What was gathered before the head left.
+    ahead: Option<Bytes>,
+    /// What comes after `ahead`.
+    then: Then,
+    body: WasiBody,
+}
+
+enum Then {
+    More,
+    Trailers(HeaderMap),
+    Failure(Error),
+    Nothing,
+}
+
+impl ComponentBody {
+    /// Takes what is there without waiting. True if that is all of it, and it has no trailers.
+    fn gather(&mut self, context: &mut Context<'_>) -> bool {
+        loop {
+            match self.poll_more(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => {
+                        self.ahead = Some(match self.ahead.take() {
+                            None => data,
+                            Some(ahead) => {
+                                let mut joined = BytesMut::from(ahead);
+                                joined.extend_from_slice(&data);
+                                joined.freeze()
+                            }
+                        });
+                        if self.ahead.as_ref().is_some_and(|ahead| ahead.len() >= GATHER_BYTES_MAX) {
+                            return false;
+                        }
+                    }
+                    Err(frame) => {
+                        self.then = frame.into_trailers().map_or(Then::Nothing, Then::Trailers);
+                        return false;
+                    }
+                },
+                Poll::Ready(Some(Err(error))) => {
+                    self.then = Then::Failure(error);
+                    return false;
+                }
+                Poll::Ready(None) => return true,
+                Poll::Pending => return false,
+            }
+        }
+    }
+
+    /// The next frame. The guest runs first: it may be waiting for room that the last frame has made.
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(call) = self.call.as_mut() else { return Poll::Ready(None) };
+        if let Poll::Ready(Err(fault)) = call.poll(context) {
+            return Poll::Ready(Some(Err(Error::InternalError(Some(fault.reason().to_owned())))));
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            return Poll::Ready(frame);
+        }
+        // The guest may have ended long ago and left a body that comes from elsewhere.
+        ready!(call.poll_deadline(context));
+        let fault = call.report(Fault::Timeout);
+        Poll::Ready(Some(Err(Error::InternalError(Some(fault.reason().to_owned())))))
+    }
+
+    /// The next frame, as [`Body::poll_frame`].
+    pub fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(ahead) = self.ahead.take() {
+            return Poll::Ready(Some(Ok(Frame::data(ahead))));
+        }
+        match std::mem::replace(&mut self.then, Then::Nothing) {
+            Then::More => {
+                self.then = Then::More;
+                self.poll_more(context)
+            }
+            Then::Trailers(trailers) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Then::Failure(error) => Poll::Ready(Some(Err(error))),
+            Then::Nothing => Poll::Ready(None),
+        }
+    }
+}
+
+impl Drop for ComponentBody {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.go_on_alone();
+        }
+    }
+}
+
+impl fmt::Debug for ComponentBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ComponentBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! The life of one HTTP/1.1 connection: read a head, let the handler answer while its body arrives, and again.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::{Request, Version};
+use tokio::net::TcpStream;
+
+use super::head::Head;
+use super::read::{Incoming, Interruption, Reader};
+use super::write::{Asked, WriteError, Writer};
+use super::{Refusal, poll_once};
+use crate::server::body::{self, RequestBody};
+use crate::server::{Drain, Handler};
+
+/// Serves the requests of one connection, in order, until either side ends it.
+///
+/// `read_ahead` holds bytes that were read to see which protocol the client speaks.
+pub async fn serve(mut stream: TcpStream, read_ahead: BytesMut, handler: impl Handler, mut drain: Drain) {
+    let (read_half, write_half) = stream.split();
+    let mut reader = Reader::new(read_half, read_ahead);
+    let mut writer = Writer::new(write_half);
+    reader.start_head_clock();
+    while let Some(head) = next_head(&mut reader, &mut writer, &mut drain).await {
+        let then = match head {
+            Ok(head) => exchange(&mut reader, &mut writer, head, &handler, &drain).await,
+            Err(refusal) => Err(refusal),
+        };
+        let written = match then {
+            Ok(Then::NextRequest) => continue,
+            Ok(Then::Close) => writer.flush().await,
+            Ok(Then::Abort) => return,
+            Ok(Then::Reset) => {
+                // Nothing else tells an HTTP/1.0 client that a body without a length is not whole.
+                let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+                return;
+            }
+            Err(refusal) => {
+                handler.refused(refusal);
+                writer.refuse(refusal).await
+            }
+        };
+        if written.is_ok() {
+            close(&mut reader, &mut writer).await;
+        }
+        return;
+    }
+}
+
+/// How a connection goes on after an exchange.
+enum Then {
+    NextRequest,
+    /// Orderly, after what is still to be written.
+    Close,
+    /// At once: the response is cut short, and its framing shows that.
+    Abort,
+    /// At once, by a reset: the response is cut short, and its framing does not show that.
+    Reset,
+}
+
+/// Closes so that the client still gets to read what was written last.
+async fn close(reader: &mut Reader<'_>, writer: &mut Writer<'_>) {
+    writer.shut_down().await;
+    reader.linger().await;
+}
+
+/// The next request, or `None` when the connection is over.
+async fn next_head(
+    reader: &mut Reader<'_>,
+    writer: &mut Writer<'_>,
+    drain: &mut Drain,
+) -> Option<Result<Head, Refusal>> {
+    loop {
+        match reader.buffered_head() {
+            Ok(Some(head)) => return Some(Ok(head)),
+            Ok(None) => {}
+            Err(refusal) => return Some(Err(refusal)),
+        }
+        // Responses to pipelined requests leave together, before anything is waited for.
+        writer.flush().await.ok()?;
+        let is_between_requests = !reader.has_partial_head();
+        let read = tokio::select! {
+            biased;
+            read = reader.await_head_bytes() => read,
+            () = drain.started(), if is_between_requests => return None,
+        };
+        match read {
+            Ok(()) => {}
+            Err(Interruption::TimedOut) if reader.has_partial_head() => return Some(Err(Refusal::Timeout)),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// A refusal, when the request turned out to be malformed before any response was on its way.
+async fn exchange(
+    reader: &mut Reader<'_>,
+    writer: &mut Writer<'_>,
+    head: Head,
+    handler: &impl Handler,
+    drain: &Drain,
+) -> Result<Then, Refusal> {
+    let mut incoming = Incoming::announced(&head, handler.body_bytes_max())?;
+    let mut keep_alive = head.keep_alive && !drain.has_started();
+    let asked = Asked::new(head.request.method(), head.request.version(), head.takes_trailers);
+    let started = AtomicBool::new(false);
+    let cut_short = if head.request.version() == Version::HTTP_11 { Then::Abort } else { Then::Reset };
+
+    if head.expects_continue && writer.flush().await.is_err() {
+        return Ok(Then::Abort);
+    }
+    let (sender, body) = match incoming {
+        None => (None, RequestBody::Empty),
+        Some(_) => {
+            let (sender, receiver) = body::channel();
+            (Some(sender), RequestBody::Http1(receiver))
+        }
+    };
+    let (parts, ()) = head.request.into_parts();
+    let written = {
+        let respond = async {
+            let mut response = pin!(handler.handle(Request::from_parts(parts, body)));
+            let response = match poll_once(|context| response.as_mut().poll(context)).await {
+                Some(response) => response,
+                None => {
+                    writer.flush().await?;
+                    response.await
+                }
+            };
+            writer.respond(response, asked, &mut keep_alive, &started).await
+        };
+        let feed = async {
+            if let (Some(sender), Some(incoming)) = (sender, incoming.as_mut()) {
+                reader.feed(incoming, sender, &started).await?;
+            }
+            reader.until_closed().await;
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            written = respond => Some(written),
+            fed = feed => match fed {
+                Err(refusal) if !started.load(Ordering::Relaxed) => return Err(refusal),
+                // The client went away, or broke the body's rules while the response was on its way.
+                _ => None,
+            },
+        }
+    };
+    match written {
+        Some(Ok(())) if keep_alive && body_is_over(reader, incoming).await => Ok(Then::NextRequest),
+        Some(Ok(())) => Ok(Then::Close),
+        Some(Err(WriteError::Body)) => {
+            // What came so far is the client's; a failure to write it changes nothing.
+            let _ = writer.flush().await;
+            Ok(cut_short)
+        }
+        Some(Err(WriteError::Connection(_))) | None => Ok(cut_short),
+    }
+}
+
+/// Whether the next request can be read: the body was consumed, or what is left of it was cheap to throw away.
+async fn body_is_over(reader: &mut Reader<'_>, incoming: Option<Incoming>) -> bool {
+    match incoming {
+        None => true,
+        Some(mut incoming) => reader.discard(&mut incoming).await,
+    }
+}
