@@ -2,14 +2,14 @@
 # The first one that builds sets the toolchain up; later runs only look.
 
 # Packages that cargo-component builds: WASI 0.2, from local WIT.
-COMPONENT_GUESTS :=
+COMPONENT_GUESTS := stock
 # Packages that cargo builds for wasm32-wasip2: the examples, named like their
 # folders, and the tests' guests, named guest-FOLDER.
 GUESTS := $(filter-out $(COMPONENT_GUESTS), \
 	$(patsubst functions/examples/%/Cargo.toml,%,$(wildcard functions/examples/*/Cargo.toml)) \
 	$(patsubst tests/guests/%/Cargo.toml,guest-%,$(wildcard tests/guests/*/Cargo.toml)))
-# What the tests use beyond the toolchain (setup/tools.sh knows them).
-TEST_TOOLS := $(if $(COMPONENT_GUESTS),cargo-component)
+# What that takes beyond the toolchain.
+GUEST_TOOLS := $(if $(COMPONENT_GUESTS),cargo-component)
 # More arguments for `cargo test`, e.g. make test TEST='-p tidegate-route'.
 TEST :=
 
@@ -34,7 +34,8 @@ help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' Makefile
 
 up: ## build and serve the example application (LISTEN=127.0.0.1:3000 ADMIN=127.0.0.1:3001)
-	@cargo build --bin tidegate
+	@setup/tools.sh $(GUEST_TOOLS)
+	cargo build --bin tidegate
 	exec target/debug/tidegate up --build $(if $(LISTEN),--listen $(LISTEN)) $(if $(ADMIN),--admin $(ADMIN))
 
 # Plain `cargo test` takes the workspace's default members: what builds natively.
@@ -42,18 +43,20 @@ test: guests ## build the components, run every test
 	@cargo test $(TEST)
 
 guests: ## build the WebAssembly components
-	@$(if $(TEST_TOOLS),setup/tools.sh $(TEST_TOOLS))
+	@setup/tools.sh $(GUEST_TOOLS)
 	# One by one, as users build them: together they would share features, and so
 	# each would be built with what the others want of a common dependency.
 	for guest in $(GUESTS); do
 		cargo build --release --target wasm32-wasip2 -p $$guest
 	done
-	$(if $(COMPONENT_GUESTS),cargo component build --release $(COMPONENT_GUESTS:%=-p %))
+	for guest in $(COMPONENT_GUESTS); do
+		cargo component build --release -p $$guest
+	done
 
 lint: ## formatting, clippy, licences and sources of the dependencies
 	@cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
-	$(if $(GUESTS),cargo clippy --target wasm32-wasip2 $(GUESTS:%=-p %) -- -D warnings)
+	cargo clippy --target wasm32-wasip2 $(GUESTS:%=-p %) $(COMPONENT_GUESTS:%=-p %) -- -D warnings
 	setup/tools.sh cargo-deny
 	cargo deny --log-level error check bans licenses sources
 	# Known vulnerabilities come from a database on the network, which not every
