@@ -41,11 +41,7 @@ impl VariablesCtx {
     fn get(&self, name: &str) -> Result<String, Error> {
         check_name(name)?;
         let value = self.values.get(name).cloned();
-        value.ok_or_else(|| {
-            Error::Undefined(format!(
-                "no variable {name:?}: add it under the component's variables"
-            ))
-        })
+        value.ok_or_else(|| Error::Undefined(format!("no variable {name:?}: add it under the component's variables")))
     }
 }
 
@@ -89,10 +85,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 impl variables::Host for &mut VariablesCtx {}
 
 impl<T: Send> variables::HostWithStore<T> for Variables {
-    async fn get(
-        host: &Accessor<T, Self>,
-        name: String,
-    ) -> wasmtime::Result<Result<String, Error>> {
+    async fn get(host: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
         Ok(host.with(|mut access| access.get().get(&name)))
     }
 }

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_hint_names_the_key_to_add() {
-        let hint = hint("unknown import: `withheld:spin-key-value/key-value@3.0.0#[static]store.open`").unwrap();
+        let hint = hint("withheld:spin-key-value/key-value@3.0.0#[static]store.open is withheld").unwrap();
         assert!(hint.contains("[\"key_value_stores\"]"), "{hint}");
         assert_eq!(super::hint("wasm trap: unreachable"), None);
     }

@@ -1,8 +1,8 @@
 //! Everything the host offers to components, and what is said when that is not enough.
 
 use wasmtime::Engine;
-use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, InstancePre, Resource};
+use wasmtime::component::types::{ComponentInstance, ComponentItem};
+use wasmtime::component::{Component, InstancePre, LinkerInstance, Resource, ResourceType};
 use wasmtime_wasi::{p2, p3};
 use wasmtime_wasi_http::p3 as http_p3;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
@@ -72,13 +72,7 @@ impl Linker {
             return Err(LinkError::UnknownImports(unknown));
         }
         let mut linker = self.0.clone();
-        for name in imports.iter().filter(|name| name.starts_with(NAMESPACE)) {
-            withhold(&mut linker, name).map_err(LinkError::Mismatch)?;
-        }
-        // What is withheld and has no gentler answer traps when it is called; everything else was found above.
-        if imports.iter().any(|name| name.starts_with(NAMESPACE)) {
-            linker.define_unknown_imports_as_traps(component).map_err(LinkError::Mismatch)?;
-        }
+        withhold(&mut linker, component).map_err(LinkError::Mismatch)?;
         linker.instantiate_pre(component).map_err(LinkError::Mismatch)
     }
 }
@@ -96,27 +90,60 @@ fn imports(component: &Component) -> Vec<String> {
         .collect()
 }
 
-/// Answers for what a middleware does not inherit: no environment, no files, every outgoing request denied.
-fn withhold(linker: &mut wasmtime::component::Linker<State>, name: &str) -> wasmtime::Result<()> {
-    let interface = name.trim_start_matches(NAMESPACE);
-    if interface.starts_with("wasi-cli/environment@") {
+/// Answers for what a middleware does not inherit: no environment, no files, outgoing requests denied, and a trap for
+/// what has no gentler answer.
+fn withhold(linker: &mut wasmtime::component::Linker<State>, component: &Component) -> wasmtime::Result<()> {
+    let ty = component.component_type();
+    for (name, import) in ty.imports(component.engine()) {
+        let Some(interface) = name.strip_prefix(NAMESPACE) else { continue };
         let mut instance = linker.instance(name)?;
-        instance.func_wrap("get-environment", |_, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
-        instance.func_wrap("get-arguments", |_, (): ()| Ok((Vec::<String>::new(),)))?;
-        instance.func_wrap("initial-cwd", |_, (): ()| Ok((None::<String>,)))?;
-        instance.func_wrap("get-initial-cwd", |_, (): ()| Ok((None::<String>,)))?;
-    } else if interface.starts_with("wasi-filesystem/preopens@0.2") {
-        type Descriptor = p2::bindings::filesystem::types::Descriptor;
-        let none = |_: wasmtime::StoreContextMut<'_, State>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),));
-        linker.instance(name)?.func_wrap("get-directories", none)?;
-    } else if interface.starts_with("wasi-filesystem/preopens@0.3") {
-        type Descriptor = p3::bindings::filesystem::types::Descriptor;
-        let none = |_: wasmtime::StoreContextMut<'_, State>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),));
-        linker.instance(name)?.func_wrap("get-directories", none)?;
-    } else if interface.starts_with("wasi-http/client@0.3") {
-        linker.instance(name)?.func_wrap_concurrent("send", |_, (_request,): (Resource<http_p3::Request>,)| {
-            Box::pin(async { Ok((Err::<Resource<http_p3::Response>, _>(ErrorCode::HttpRequestDenied),)) })
-        })?;
+        if interface.starts_with("wasi-cli/environment@") {
+            instance.func_wrap("get-environment", |_, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+            instance.func_wrap("get-arguments", |_, (): ()| Ok((Vec::<String>::new(),)))?;
+            instance.func_wrap("initial-cwd", |_, (): ()| Ok((None::<String>,)))?;
+            instance.func_wrap("get-initial-cwd", |_, (): ()| Ok((None::<String>,)))?;
+        } else if interface.starts_with("wasi-filesystem/preopens@0.2") {
+            no_directories::<p2::bindings::filesystem::types::Descriptor>(&mut instance)?;
+        } else if interface.starts_with("wasi-filesystem/preopens@0.3") {
+            no_directories::<p3::bindings::filesystem::types::Descriptor>(&mut instance)?;
+        } else if interface.starts_with("wasi-http/client@0.3") {
+            instance.func_wrap_concurrent("send", |_, (_request,): (Resource<http_p3::Request>,)| {
+                Box::pin(async { Ok((Err::<Resource<http_p3::Response>, _>(ErrorCode::HttpRequestDenied),)) })
+            })?;
+        } else if let ComponentItem::ComponentInstance(import) = import.ty {
+            trap_all(&mut instance, name, &import, component.engine())?;
+        }
+    }
+    Ok(())
+}
+
+fn no_directories<D: 'static>(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    instance.func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<D>, String)>::new(),)))
+}
+
+fn trap_all(
+    instance: &mut LinkerInstance<'_, State>,
+    name: &str,
+    import: &ComponentInstance,
+    engine: &Engine,
+) -> wasmtime::Result<()> {
+    for (item, export) in import.exports(engine) {
+        let withheld = format!("{name}#{item} is withheld");
+        match export.ty {
+            ComponentItem::ComponentFunc(function) if function.async_() => {
+                instance.func_new_concurrent(item, move |_, _, _, _| {
+                    let withheld = withheld.clone();
+                    Box::pin(async move { Err(wasmtime::Error::msg(withheld)) })
+                })?;
+            }
+            ComponentItem::ComponentFunc(_) => {
+                instance.func_new(item, move |_, _, _, _| Err(wasmtime::Error::msg(withheld.clone())))?;
+            }
+            ComponentItem::Resource(_) => {
+                instance.resource(item, ResourceType::host::<()>(), |_, _| Ok(()))?;
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

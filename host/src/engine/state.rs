@@ -1,7 +1,5 @@
 //! What belongs to one instance: its WASI contexts, its resources, its limits.
 
-use std::sync::Arc;
-
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -106,6 +104,3 @@ impl ResourceLimiter for MemoryLimit {
         Ok(maximum.is_none_or(|maximum| desired <= maximum))
     }
 }
-
-/// A component's environment as given by its manifest, shared by its instances.
-pub type Environment = Arc<[(String, String)]>;

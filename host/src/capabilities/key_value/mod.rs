@@ -21,8 +21,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 pub use store::{
-    ENTRY_OVERHEAD, Engine, Error, FILE_NAME, KEY_MAX, MANY_MAX, OpenError, Options, PAGE_MAX,
-    Page, REQUEST_MAX, Stats, Store, Swap, VALUE_MAX,
+    ENTRY_OVERHEAD, Engine, Error, FILE_NAME, KEY_MAX, MANY_MAX, OpenError, Options, PAGE_MAX, Page, REQUEST_MAX,
+    Stats, Store, Swap, VALUE_MAX,
 };
 
 /// Stores and compare-and-swap handles that an instance may have open at a time (as in Spin).
@@ -70,12 +70,7 @@ pub struct KeyValueCtx {
 impl KeyValueCtx {
     /// For an instance of `component`, which may open the stores in `allowed`.
     pub fn new(engine: Engine, component: Arc<str>, allowed: Arc<[String]>) -> Self {
-        Self {
-            engine,
-            component,
-            allowed,
-            handles: 0,
-        }
+        Self { engine, component, allowed, handles: 0 }
     }
 
     fn allow(&self, label: &str) -> Result<(), Refusal> {
@@ -173,10 +168,7 @@ impl KeyValueCtxView<'_> {
         }
     }
 
-    fn push<R: Send + 'static>(
-        &mut self,
-        handle: R,
-    ) -> wasmtime::Result<Result<Resource<R>, Refusal>> {
+    fn push<R: Send + 'static>(&mut self, handle: R) -> wasmtime::Result<Result<Resource<R>, Refusal>> {
         if self.ctx.handles >= HANDLES_MAX {
             return Ok(Err(Refusal::TooManyHandles));
         }

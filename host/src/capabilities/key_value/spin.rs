@@ -6,13 +6,10 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
-    Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult,
-    VecBuffer,
+    Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult, VecBuffer,
 };
 
-use super::bindings::spin::key_value::key_value::{
-    Error, Host, HostStore, HostStoreWithStore,
-};
+use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
 use super::{KeyValue, KeyValueCtx, KeyValueCtxView, Opened, PAGE_MAX, Refusal, Store, now_ms};
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
@@ -34,39 +31,22 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         })
     }
 
-    async fn get(
-        host: &Accessor<T, Self>,
-        store: Resource<Opened>,
-        key: String,
-    ) -> Answer<Option<Vec<u8>>> {
+    async fn get(host: &Accessor<T, Self>, store: Resource<Opened>, key: String) -> Answer<Option<Vec<u8>>> {
         let value = host_store(host, &store)?.get(&key, now_ms());
         Ok(told(host, value.map(|value| value.map(Vec::from))))
     }
 
-    async fn set(
-        host: &Accessor<T, Self>,
-        store: Resource<Opened>,
-        key: String,
-        value: Vec<u8>,
-    ) -> Answer<()> {
+    async fn set(host: &Accessor<T, Self>, store: Resource<Opened>, key: String, value: Vec<u8>) -> Answer<()> {
         let result = host_store(host, &store)?.set(key, value.into()).await;
         Ok(told(host, result))
     }
 
-    async fn delete(
-        host: &Accessor<T, Self>,
-        store: Resource<Opened>,
-        key: String,
-    ) -> Answer<()> {
+    async fn delete(host: &Accessor<T, Self>, store: Resource<Opened>, key: String) -> Answer<()> {
         let result = host_store(host, &store)?.delete(key).await;
         Ok(told(host, result))
     }
 
-    async fn exists(
-        host: &Accessor<T, Self>,
-        store: Resource<Opened>,
-        key: String,
-    ) -> Answer<bool> {
+    async fn exists(host: &Accessor<T, Self>, store: Resource<Opened>, key: String) -> Answer<bool> {
         let result = host_store(host, &store)?.exists(&key, now_ms());
         Ok(told(host, result))
     }
@@ -78,28 +58,18 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         host.with(|mut access| {
             let view = access.get();
             let (result, outcome) = oneshot::channel();
-            let keys = Keys {
-                store: view.store(&store)?,
-                cursor: None,
-                result: Some(result),
-            };
+            let keys = Keys { store: view.store(&store)?, cursor: None, result: Some(result) };
             let keys = StreamReader::new(&mut access, keys)?;
             Ok((keys, FutureReader::new(&mut access, outcome)?))
         })
     }
 }
 
-fn host_store<T>(
-    host: &Accessor<T, KeyValue>,
-    handle: &Resource<Opened>,
-) -> wasmtime::Result<Store> {
+fn host_store<T>(host: &Accessor<T, KeyValue>, handle: &Resource<Opened>) -> wasmtime::Result<Store> {
     host.with(|mut access| access.get().store(handle))
 }
 
-fn told<T, R>(
-    host: &Accessor<T, KeyValue>,
-    result: Result<R, super::Error>,
-) -> Result<R, Error> {
+fn told<T, R>(host: &Accessor<T, KeyValue>, result: Result<R, super::Error>) -> Result<R, Error> {
     result.map_err(|error| host.with(|mut access| Error::Other(access.get().ctx.tell(error))))
 }
 

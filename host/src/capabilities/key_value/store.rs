@@ -64,12 +64,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            cache_bytes: 64 << 20,
-            queue_jobs_max: 4096,
-            queue_bytes_max: 64 << 20,
-            store_bytes_max: 4 << 30,
-        }
+        Self { cache_bytes: 64 << 20, queue_jobs_max: 4096, queue_bytes_max: 64 << 20, store_bytes_max: 4 << 30 }
     }
 }
 
@@ -132,18 +127,13 @@ impl Engine {
             #[cfg(test)]
             health,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The store named `label`. It need not exist: a store is there once it holds an entry.
     pub fn store(&self, label: &str) -> Result<Store, Error> {
         let prefix = store_prefix(label).ok_or(Error::LabelTooLong(label.len()))?;
-        Ok(Store {
-            engine: self.clone(),
-            prefix: prefix.into(),
-        })
+        Ok(Store { engine: self.clone(), prefix: prefix.into() })
     }
 
     /// Deletes at most `max` entries whose time has come, in any store; says how many. When it

@@ -4,9 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::sync::{mpsc, oneshot};
-use wasmtime::component::{
-    Accessor, FutureConsumer, FutureReader, Source, StreamConsumer, StreamReader, StreamResult,
-};
+use wasmtime::component::{Accessor, FutureConsumer, FutureReader, Source, StreamConsumer, StreamReader, StreamResult};
 use wasmtime::{Config, StoreContextMut};
 
 use super::bindings::spin::key_value::key_value as spin;
@@ -25,19 +23,13 @@ struct State {
 
 impl KeyValueView for State {
     fn key_value(&mut self) -> KeyValueCtxView<'_> {
-        KeyValueCtxView {
-            ctx: &mut self.ctx,
-            table: &mut self.table,
-        }
+        KeyValueCtxView { ctx: &mut self.ctx, table: &mut self.table }
     }
 }
 
 fn state(engine: &Engine) -> State {
     let allowed: Vec<String> = vec!["default".into(), "carts".into()];
-    State {
-        ctx: KeyValueCtx::new(engine.clone(), "shop".into(), allowed.into()),
-        table: ResourceTable::new(),
-    }
+    State { ctx: KeyValueCtx::new(engine.clone(), "shop".into(), allowed.into()), table: ResourceTable::new() }
 }
 
 fn wasm() -> wasmtime::Engine {
@@ -169,10 +161,7 @@ fn wasi_atomics() {
 /// Runs `test` as host functions run: beside a store, through an accessor.
 fn concurrently<R>(engine: &Engine, test: impl AsyncFnOnce(&Accessor<State, KeyValue>) -> R) -> R {
     let mut store = wasmtime::Store::new(&wasm(), state(engine));
-    run(store.run_concurrent(async |accessor| {
-        test(&accessor.with_getter::<KeyValue>(State::key_value)).await
-    }))
-    .unwrap()
+    run(store.run_concurrent(async |accessor| test(&accessor.with_getter::<KeyValue>(State::key_value)).await)).unwrap()
 }
 
 #[test]

@@ -56,16 +56,9 @@ impl store::HostBucket for KeyValueCtxView<'_> {
         Ok(self.told(result))
     }
 
-    fn list_keys(
-        &mut self,
-        bucket: Resource<Opened>,
-        cursor: Option<String>,
-    ) -> Answer<KeyResponse> {
+    fn list_keys(&mut self, bucket: Resource<Opened>, cursor: Option<String>) -> Answer<KeyResponse> {
         let page = self.store(&bucket)?.keys(cursor.as_deref(), PAGE_MAX, now_ms());
-        let response = page.map(|page| KeyResponse {
-            keys: page.keys,
-            cursor: page.cursor,
-        });
+        let response = page.map(|page| KeyResponse { keys: page.keys, cursor: page.cursor });
         Ok(self.told(response))
     }
 
@@ -84,11 +77,7 @@ impl batch::Host for KeyValueCtxView<'_> {
         Ok(self.told(entries))
     }
 
-    async fn set_many(
-        &mut self,
-        bucket: Resource<Opened>,
-        entries: Vec<(String, Vec<u8>)>,
-    ) -> Answer<()> {
+    async fn set_many(&mut self, bucket: Resource<Opened>, entries: Vec<(String, Vec<u8>)>) -> Answer<()> {
         let entries = entries.into_iter();
         let entries = entries.map(|(key, value)| (key, value.into())).collect();
         let result = self.store(&bucket)?.set_many(entries).await;
@@ -130,25 +119,14 @@ impl atomics::HostCas for KeyValueCtxView<'_> {
 }
 
 impl atomics::Host for KeyValueCtxView<'_> {
-    async fn increment(
-        &mut self,
-        bucket: Resource<Opened>,
-        key: String,
-        delta: i64,
-    ) -> Answer<i64> {
+    async fn increment(&mut self, bucket: Resource<Opened>, key: String, delta: i64) -> Answer<i64> {
         let result = self.store(&bucket)?.increment(key, delta, now_ms()).await;
         Ok(self.told(result))
     }
 
-    async fn swap(
-        &mut self,
-        cas: Resource<Cas>,
-        value: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), CasError>> {
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {
         let Cas { store, key, expected } = self.remove(cas)?;
-        let swap = store
-            .compare_and_swap(key.clone(), expected, value.into(), now_ms())
-            .await;
+        let swap = store.compare_and_swap(key.clone(), expected, value.into(), now_ms()).await;
         let expected = match self.told(swap) {
             Ok(Swap::Done) => return Ok(Ok(())),
             Ok(Swap::Lost { current }) => current,

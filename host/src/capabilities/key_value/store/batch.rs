@@ -10,8 +10,7 @@ use bytes::Bytes;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::layout::{
-    ENTRIES, ENVELOPE, EXPIRY, USAGE, entry_key, expires_at, expiry_key, is_expired,
-    parse_expiry_key, prefix_of,
+    ENTRIES, ENVELOPE, EXPIRY, USAGE, entry_key, expires_at, expiry_key, is_expired, parse_expiry_key, prefix_of,
 };
 use super::{ENTRY_OVERHEAD, Error, Swap};
 
@@ -79,10 +78,8 @@ impl<'t> Batch<'t> {
     /// Sets all of `items` or, if the store would outgrow its bound, none. Of equal keys the last
     /// one counts.
     pub fn set(&mut self, prefix: &[u8], items: &[(String, Bytes)]) -> Result<(), Error> {
-        let items: BTreeMap<Vec<u8>, &Bytes> = items
-            .iter()
-            .map(|(key, value)| (entry_key(prefix, key), value))
-            .collect();
+        let items: BTreeMap<Vec<u8>, &Bytes> =
+            items.iter().map(|(key, value)| (entry_key(prefix, key), value)).collect();
 
         let before = self.totals(prefix)?;
         let mut after = before;
@@ -94,9 +91,7 @@ impl<'t> Batch<'t> {
         }
         // A full store may still shrink.
         if after.bytes > self.store_bytes_max && after.bytes > before.bytes {
-            return Err(Error::StoreFull {
-                max: self.store_bytes_max,
-            });
+            return Err(Error::StoreFull { max: self.store_bytes_max });
         }
         for (key, value) in &items {
             self.put(key, value)?;
@@ -114,21 +109,13 @@ impl<'t> Batch<'t> {
 
     /// Adds `delta` to a number of 8 bytes, little-endian (as Spin's own store keeps them). An
     /// entry that does not exist counts as 0; the expiry of one that does is kept.
-    pub fn increment(
-        &mut self,
-        prefix: &[u8],
-        key: &str,
-        delta: i64,
-        now_ms: u64,
-    ) -> Result<i64, Error> {
+    pub fn increment(&mut self, prefix: &[u8], key: &str, delta: i64, now_ms: u64) -> Result<i64, Error> {
         let current = self.live(&entry_key(prefix, key), now_ms)?;
         let current = current.unwrap_or_else(|| 0i64.to_le_bytes().to_vec());
         let head = expires_at(&current).map_or(0, |_| ENVELOPE);
         let (envelope, number) = current.split_at(head);
         let number = number.try_into().map_err(|_| Error::NotANumber)?;
-        let sum = i64::from_le_bytes(number)
-            .checked_add(delta)
-            .ok_or(Error::Overflow)?;
+        let sum = i64::from_le_bytes(number).checked_add(delta).ok_or(Error::Overflow)?;
         let value = [envelope, &sum.to_le_bytes()].concat();
         self.set(prefix, &[(key.to_owned(), value.into())])?;
         Ok(sum)

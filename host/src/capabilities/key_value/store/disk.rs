@@ -66,11 +66,9 @@ impl StorageBackend for Disk {
         let result = self.health.faults.before_sync();
         #[cfg(not(test))]
         let result = Ok(());
-        result
-            .and_then(|()| self.file.sync_data())
-            .inspect_err(|_| {
-                self.health.sync_failed.store(true, Ordering::Release);
-            })
+        result.and_then(|()| self.file.sync_data()).inspect_err(|_| {
+            self.health.sync_failed.store(true, Ordering::Release);
+        })
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -122,10 +120,7 @@ pub mod tests {
 
     impl Default for Faults {
         fn default() -> Self {
-            Self {
-                writes_left: AtomicI64::new(i64::MAX),
-                syncs_left: AtomicI64::new(i64::MAX),
-            }
+            Self { writes_left: AtomicI64::new(i64::MAX), syncs_left: AtomicI64::new(i64::MAX) }
         }
     }
 

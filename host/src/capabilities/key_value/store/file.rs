@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use redb::{
-    Builder, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase,
-    StorageError, TableError,
+    Builder, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageError, TableError,
 };
 
 use super::disk::{Disk, Health};
@@ -49,25 +50,19 @@ impl File {
     /// Opens the file in `folder`, or makes it. After a crash this verifies the whole file.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
-        fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-            path: folder.to_owned(),
-            source,
-        })?;
+        fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         let health = Arc::new(Health::default());
         // redb trusts the structure of a file that was closed properly, and panics where that
         // trust was misplaced; to the operator a damaged file is an error like any other.
         let opened = catch_unwind(AssertUnwindSafe(|| {
-            prepare(&path)?;
-            let database = open_database(&path, options, &health)?;
+            let was_closed = prepare(&path)?;
+            let database = open_database(&path, options, &health, was_closed)?;
             check_format(&database, &path)?;
             let snapshot = snapshot(&database).map_err(|error| damaged(&path, &error))?;
             Ok((database, snapshot))
         }));
         let (database, snapshot) = opened.unwrap_or_else(|_| {
-            Err(OpenError::Damaged {
-                path: path.clone(),
-                detail: "its structure makes no sense".into(),
-            })
+            Err(OpenError::Damaged { path: path.clone(), detail: "its structure makes no sense".into() })
         })?;
         sync_folder(folder)?;
         Ok(Self {
@@ -142,9 +137,7 @@ impl File {
     fn reopen(&mut self) {
         // The old one holds the lock.
         self.close();
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            open_database(&self.path, &self.options, &self.health)
-        }));
+        let opened = catch_unwind(AssertUnwindSafe(|| open_database(&self.path, &self.options, &self.health, false)));
         match opened {
             Ok(Ok(database)) => {
                 self.database = Some(database);
@@ -167,29 +160,27 @@ impl File {
     }
 }
 
-/// Looks at the file before redb may write to it.
-fn prepare(path: &Path) -> Result<(), OpenError> {
-    let file_error = |source| OpenError::File {
-        path: path.to_owned(),
-        source,
-    };
+/// Looks at the file before redb may write to it. Says whether it was closed properly, or is new.
+fn prepare(path: &Path) -> Result<bool, OpenError> {
+    let file_error = |source| OpenError::File { path: path.to_owned(), source };
     match fs::metadata(path) {
-        Ok(metadata) if metadata.len() == 0 => return Ok(()),
+        Ok(metadata) if metadata.len() == 0 => return Ok(true),
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(file_error(error)),
     }
     if discard_unfinished(path).map_err(file_error)? {
-        return Ok(());
+        return Ok(true);
     }
     // Read-only, so that a file from a newer version keeps every bit.
     match Builder::new().open_read_only(path) {
         Ok(database) => {
             let transaction = database.begin_read().map_err(|e| damaged(path, &e))?;
-            refuse_newer(&transaction, path)
+            refuse_newer(&transaction, path)?;
+            Ok(true)
         }
-        // It was not closed properly; `check_format` looks again when redb has repaired it.
-        Err(DatabaseError::RepairAborted) => Ok(()),
+        // `check_format` looks for the version again when redb has repaired it.
+        Err(DatabaseError::RepairAborted) => Ok(false),
         Err(error) => Err(open_error(path, error)),
     }
 }
@@ -224,18 +215,15 @@ fn open_database(
     path: &Path,
     options: &Options,
     health: &Arc<Health>,
+    was_closed: bool,
 ) -> Result<Database, OpenError> {
-    let file_error = |source| OpenError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let file = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(file_error)?;
+    let file_error = |source| OpenError::File { path: path.to_owned(), source };
+    let mut how = fs::OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false);
+    // Sessions and carts are nobody else's business.
+    #[cfg(unix)]
+    how.mode(0o600);
+    let file = how.open(path).map_err(file_error)?;
     let length = file.metadata().map_err(file_error)?.len();
     let shown = path.to_owned();
     let disk = Disk::new(file, health.clone()).map_err(|e| open_error(path, e))?;
@@ -243,8 +231,10 @@ fn open_database(
         .set_cache_size(options.cache_bytes)
         .set_check_integrity_on_open(length <= VERIFY_MAX)
         .set_repair_callback(move |session| {
-            let percent = (session.progress() * 100.0) as u8;
-            tracing::warn!(file = %shown.display(), percent, "key-value: not closed properly; verifying the file");
+            // Called several times, and for a file that is verified all the same.
+            if !was_closed && session.progress() == 0.0 {
+                tracing::warn!(file = %shown.display(), length, "key-value: was not closed properly, verifying it");
+            }
         })
         .create_with_backend(disk)
         .map_err(|error| open_error(path, error))
@@ -266,10 +256,7 @@ fn refuse_newer(transaction: &ReadTransaction, path: &Path) -> Result<(), OpenEr
         Err(error) => return Err(damaged(path, &error)),
     };
     match row.map(|row| row.value()) {
-        Some(found) if found > FORMAT => Err(OpenError::Newer {
-            path: path.to_owned(),
-            found,
-        }),
+        Some(found) if found > FORMAT => Err(OpenError::Newer { path: path.to_owned(), found }),
         _ => Ok(()),
     }
 }
@@ -295,21 +282,15 @@ fn snapshot(database: &Database) -> Result<Snapshot, Error> {
 /// A new file is only safe once the folder that names it is on disk.
 fn sync_folder(folder: &Path) -> Result<(), OpenError> {
     let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| OpenError::Folder {
-        path: folder.to_owned(),
-        source,
-    })
+    synced.map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
 }
 
 fn open_error(path: &Path, error: DatabaseError) -> OpenError {
     let path = path.to_owned();
     match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            OpenError::Locked { path }
-        }
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => OpenError::Locked { path },
         DatabaseError::Storage(StorageError::Io(source))
-            if source.kind() != io::ErrorKind::InvalidData
-                && source.kind() != io::ErrorKind::UnexpectedEof =>
+            if source.kind() != io::ErrorKind::InvalidData && source.kind() != io::ErrorKind::UnexpectedEof =>
         {
             OpenError::File { path, source }
         }
@@ -318,8 +299,5 @@ fn open_error(path: &Path, error: DatabaseError) -> OpenError {
 }
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> OpenError {
-    OpenError::Damaged {
-        path: path.to_owned(),
-        detail: error.to_string(),
-    }
+    OpenError::Damaged { path: path.to_owned(), detail: error.to_string() }
 }

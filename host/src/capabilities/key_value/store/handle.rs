@@ -130,9 +130,7 @@ impl Store {
             return Err(Error::RequestTooLarge);
         }
         let prefix = self.prefix.clone();
-        self.engine
-            .write(bytes, move |batch| batch.set(&prefix, &items))
-            .await
+        self.engine.write(bytes, move |batch| batch.set(&prefix, &items)).await
     }
 
     /// Deletes `key` if it exists.
@@ -149,9 +147,7 @@ impl Store {
             bytes += key.len();
         }
         let prefix = self.prefix.clone();
-        self.engine
-            .write(bytes, move |batch| batch.delete(&prefix, &keys))
-            .await
+        self.engine.write(bytes, move |batch| batch.delete(&prefix, &keys)).await
     }
 
     /// Adds `delta` to the number at `key` and returns the sum. A key that does not exist counts
@@ -160,11 +156,7 @@ impl Store {
     pub async fn increment(&self, key: String, delta: i64, now_ms: u64) -> Result<i64, Error> {
         check_key(&key)?;
         let prefix = self.prefix.clone();
-        self.engine
-            .write(key.len(), move |batch| {
-                batch.increment(&prefix, &key, delta, now_ms)
-            })
-            .await
+        self.engine.write(key.len(), move |batch| batch.increment(&prefix, &key, delta, now_ms)).await
     }
 
     /// Sets `key` to `value` if its value is still `expected` (`None`: if it does not exist).
@@ -180,26 +172,12 @@ impl Store {
         check_value(expected.as_deref().unwrap_or_default())?;
         let bytes = key.len() + value.len() + expected.as_ref().map_or(0, Bytes::len);
         let prefix = self.prefix.clone();
-        self.engine
-            .write(bytes, move |batch| {
-                batch.swap(&prefix, &key, expected.as_deref(), value, now_ms)
-            })
-            .await
+        self.engine.write(bytes, move |batch| batch.swap(&prefix, &key, expected.as_deref(), value, now_ms)).await
     }
 
-    fn find<R>(
-        &self,
-        key: &str,
-        now_ms: u64,
-        map: impl FnOnce(&[u8]) -> R,
-    ) -> Result<Option<R>, Error> {
+    fn find<R>(&self, key: &str, now_ms: u64, map: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Error> {
         check_key(key)?;
-        read(
-            &self.engine.snapshot(),
-            &entry_key(&self.prefix, key),
-            now_ms,
-            map,
-        )
+        read(&self.engine.snapshot(), &entry_key(&self.prefix, key), now_ms, map)
     }
 }
 

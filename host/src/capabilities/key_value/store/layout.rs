@@ -107,10 +107,7 @@ mod tests {
             assert!(range.contains(&key(label, "\u{10FFFF}")), "{label}");
             assert!(!range.contains(&key(outside, "x")), "{label} has {outside}");
         }
-        assert_eq!(
-            prefix_of(&key("carts", "1")),
-            store_prefix("carts").unwrap()
-        );
+        assert_eq!(prefix_of(&key("carts", "1")), store_prefix("carts").unwrap());
         assert!(store_prefix(&"x".repeat(LABEL_MAX)).is_some());
         assert!(store_prefix(&"x".repeat(LABEL_MAX + 1)).is_none());
     }

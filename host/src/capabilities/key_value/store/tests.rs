@@ -58,18 +58,12 @@ impl Drop for Folder {
 
 /// Runs on the kind of runtime that the host has: one thread.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// A value that expires.
 pub fn until(expires_at: u64, body: &[u8]) -> Bytes {
-    [&TTL_MARK[..], &expires_at.to_be_bytes(), body]
-        .concat()
-        .into()
+    [&TTL_MARK[..], &expires_at.to_be_bytes(), body].concat().into()
 }
 
 fn bytes(text: &str) -> Bytes {

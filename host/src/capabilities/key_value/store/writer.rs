@@ -96,38 +96,19 @@ impl Queue {
     /// A queue within the bounds of `options`, and the end that the writer takes from.
     pub fn new(options: &Options, counters: Arc<Counters>) -> (Self, Waiting) {
         let (jobs, waiting) = sync_channel(options.queue_jobs_max);
-        let queue = Self {
-            jobs,
-            counters: counters.clone(),
-            bytes_max: options.queue_bytes_max,
-        };
-        (
-            queue,
-            Waiting {
-                jobs: waiting,
-                counters,
-            },
-        )
+        let queue = Self { jobs, counters: counters.clone(), bytes_max: options.queue_bytes_max };
+        (queue, Waiting { jobs: waiting, counters })
     }
 
     /// Queues `work`, whose keys and values are `bytes` long. A full queue is an answer at once.
-    pub fn submit<T, F>(
-        &self,
-        bytes: usize,
-        work: F,
-    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error>
+    pub fn submit<T, F>(&self, bytes: usize, work: F) -> Result<oneshot::Receiver<Result<T, Error>>, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut Batch<'_>) -> Result<T, Error> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
         let weight = bytes + JOB_OVERHEAD;
-        let job = Box::new(Pending {
-            work: Some(work),
-            result: Err(Error::Closed),
-            reply,
-            weight,
-        });
+        let job = Box::new(Pending { work: Some(work), result: Err(Error::Closed), reply, weight });
         self.counters.enter(weight, self.bytes_max)?;
         self.jobs.try_send(job).map_err(|error| {
             self.counters.leave(weight);
@@ -198,9 +179,7 @@ impl Waiting {
         let outcome = outcome.unwrap_or_else(|_| Err(Error::storage("the engine panicked")));
         let failure = match outcome {
             Ok(committed) => {
-                self.counters
-                    .commits
-                    .fetch_add(u64::from(committed), Ordering::Relaxed);
+                self.counters.commits.fetch_add(u64::from(committed), Ordering::Relaxed);
                 None
             }
             Err(error) => {

@@ -47,12 +47,7 @@ fn a_race_of_swaps_has_one_winner() {
             for racer in 0..32 {
                 let store = engine.store("s").unwrap();
                 let name = bytes(&format!("{racer}"));
-                tasks.spawn(async move {
-                    store
-                        .compare_and_swap(format!("k{round}"), None, name, 0)
-                        .await
-                        .unwrap()
-                });
+                tasks.spawn(async move { store.compare_and_swap(format!("k{round}"), None, name, 0).await.unwrap() });
             }
             tasks.join_all().await
         });
@@ -104,10 +99,7 @@ fn a_full_queue_is_an_answer_at_once() {
         assert_eq!(tasks.join_all().await, vec![Ok(()); 5]);
     });
     holder.join().unwrap();
-    assert_eq!(
-        store.keys(None, 10, 0).unwrap().keys,
-        ["0", "1", "2", "3", "4"]
-    );
+    assert_eq!(store.keys(None, 10, 0).unwrap().keys, ["0", "1", "2", "3", "4"]);
     let stats = engine.stats();
     assert_eq!((stats.queued, stats.queued_bytes, stats.commits), (0, 0, 1));
     run(store.set("now".into(), bytes("v"))).unwrap();

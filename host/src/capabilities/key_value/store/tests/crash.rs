@@ -28,23 +28,14 @@ fn what_was_answered_survives_being_killed() {
         killer.join().unwrap();
         check(&folder, &answered, round + 1);
     }
-    assert!(
-        answered.len() > 50,
-        "{} writes were answered",
-        answered.len()
-    );
+    assert!(answered.len() > 50, "{} writes were answered", answered.len());
 }
 
 fn start(folder: &Folder, round: u64) -> Child {
     // The name of a test is its path without the crate's.
     let (_, module) = module_path!().split_once("::").unwrap();
     Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "--ignored",
-            "--nocapture",
-            &format!("{module}::the_one_that_is_killed"),
-        ])
+        .args(["--exact", "--ignored", "--nocapture", &format!("{module}::the_one_that_is_killed")])
         .env(FOLDER, &folder.0)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
@@ -56,19 +47,12 @@ fn start(folder: &Folder, round: u64) -> Child {
 fn check(folder: &Folder, answered: &[String], rounds: u64) {
     let store = folder.open().store("s").unwrap();
     for key in answered {
-        assert_eq!(
-            store.get(key, 0).unwrap(),
-            Some(bytes(key)),
-            "round {rounds}"
-        );
+        assert_eq!(store.get(key, 0).unwrap(), Some(bytes(key)), "round {rounds}");
     }
     // Each writer increments before it sets, and may have been stopped in between.
     let sum = run(store.increment("sum".into(), 0, 0)).unwrap() as u64;
     let least = answered.len() as u64;
-    assert!(
-        (least..=least + 2 * WRITERS * rounds).contains(&sum),
-        "{sum} for {least}"
-    );
+    assert!((least..=least + 2 * WRITERS * rounds).contains(&sum), "{sum} for {least}");
 }
 
 #[test]

@@ -24,10 +24,7 @@ fn assert_there(engine: &Engine, count: usize) {
     let store = engine.store("s").unwrap();
     for n in 0..count {
         let value = store.get(&format!("{n:03}"), 0).unwrap();
-        assert!(
-            value.is_some_and(|v| v == vec![n as u8; 3000]),
-            "{n} of {count}"
-        );
+        assert!(value.is_some_and(|v| v == vec![n as u8; 3000]), "{n} of {count}");
     }
 }
 
@@ -54,10 +51,7 @@ fn a_full_disk_that_has_room_again_needs_no_restart() {
     engine.shared.health.faults.clear();
     let store = engine.store("s").unwrap();
     let refused = run(store.set("x".into(), bytes("1")));
-    assert!(
-        matches!(refused, Err(Error::Storage(_))),
-        "not at once: {refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::Storage(_))), "not at once: {refused:?}");
     thread::sleep(Duration::from_millis(1100));
     run(store.set("x".into(), bytes("1"))).unwrap();
     assert_there(&engine, written);

@@ -49,14 +49,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let folder = Folder::new();
         let engine = Some(folder.open());
-        Self {
-            seed,
-            random: fastrand::Rng::with_seed(seed),
-            folder,
-            engine,
-            map: Map::new(),
-            now: 1000,
-        }
+        Self { seed, random: fastrand::Rng::with_seed(seed), folder, engine, map: Map::new(), now: 1000 }
     }
 
     fn round(&mut self) {
@@ -83,8 +76,7 @@ impl World {
         let due = |value: &Bytes| super::super::layout::is_expired(value, self.now);
         let expected = self.map.values().filter(|value| due(value)).count();
         let now = self.now;
-        self.map
-            .retain(|_, value| !super::super::layout::is_expired(value, now));
+        self.map.retain(|_, value| !super::super::layout::is_expired(value, now));
         let engine = self.engine();
         assert_eq!(run(engine.sweep(now, 1000)), Ok(expected), "{context}");
     }
@@ -92,13 +84,9 @@ impl World {
     /// Some writes at once, so that they share transactions, in an order that is known.
     fn write_together(&mut self, context: &str) {
         let now = self.now;
-        let asks: Vec<_> = (0..self.random.usize(1..20))
-            .map(|_| (*self.random.choice(&STORES).unwrap(), self.ask()))
-            .collect();
-        let expected: Vec<_> = asks
-            .iter()
-            .map(|(label, ask)| expect(&mut self.map, label, ask, now))
-            .collect();
+        let asks: Vec<_> =
+            (0..self.random.usize(1..20)).map(|_| (*self.random.choice(&STORES).unwrap(), self.ask())).collect();
+        let expected: Vec<_> = asks.iter().map(|(label, ask)| expect(&mut self.map, label, ask, now)).collect();
         let engine = self.engine();
         let answers = run(async {
             let mut tasks = JoinSet::new();
@@ -130,9 +118,7 @@ impl World {
 
     fn key(&mut self) -> String {
         let length = self.random.usize(..3);
-        (0..length)
-            .map(|_| self.random.choice(['a', 'b', '\u{ff}', '\0']).unwrap())
-            .collect()
+        (0..length).map(|_| self.random.choice(['a', 'b', '\u{ff}', '\0']).unwrap()).collect()
     }
 
     fn value(&mut self) -> Bytes {
@@ -168,17 +154,9 @@ impl World {
                     break;
                 }
             }
-            assert_eq!(
-                listed,
-                live.keys().cloned().collect::<Vec<_>>(),
-                "{context}"
-            );
+            assert_eq!(listed, live.keys().cloned().collect::<Vec<_>>(), "{context}");
             for (key, value) in &live {
-                assert_eq!(
-                    store.get(key, self.now).unwrap().as_ref(),
-                    Some(value),
-                    "{context}"
-                );
+                assert_eq!(store.get(key, self.now).unwrap().as_ref(), Some(value), "{context}");
             }
             let key = self.key();
             let exists = store.exists(&key, self.now).unwrap();

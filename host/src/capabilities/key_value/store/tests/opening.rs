@@ -30,6 +30,15 @@ fn a_missing_folder_is_made() {
     assert!(folder.0.join("a/b").join(FILE_NAME).exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn the_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = with_an_entry();
+    let mode = fs::metadata(folder.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
 #[test]
 fn a_folder_that_cannot_be() {
     let folder = Folder::new();
@@ -37,10 +46,7 @@ fn a_folder_that_cannot_be() {
     for path in [folder.0.join("file"), folder.0.join("file/below")] {
         let error = error(&path);
         assert!(matches!(error, OpenError::Folder { .. }), "{error}");
-        assert!(
-            error.to_string().contains(path.to_str().unwrap()),
-            "{error}"
-        );
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
     fs::create_dir(folder.file()).unwrap();
     assert!(matches!(error(&folder), OpenError::File { .. }));
@@ -61,11 +67,7 @@ fn a_newer_file_is_refused_and_left_as_it_is() {
     let folder = with_an_entry();
     let database = Database::create(folder.file()).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction
-        .open_table(META)
-        .unwrap()
-        .insert(FORMAT_ROW, FORMAT + 1)
-        .unwrap();
+    transaction.open_table(META).unwrap().insert(FORMAT_ROW, FORMAT + 1).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let before = fs::read(folder.file()).unwrap();
@@ -87,11 +89,7 @@ fn a_newer_file_after_a_crash_is_refused() {
     let folder = with_an_entry();
     let database = Database::create(folder.file()).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction
-        .open_table(META)
-        .unwrap()
-        .insert(FORMAT_ROW, FORMAT + 1)
-        .unwrap();
+    transaction.open_table(META).unwrap().insert(FORMAT_ROW, FORMAT + 1).unwrap();
     transaction.commit().unwrap();
     let copy = Folder::new();
     fs::copy(folder.file(), copy.file()).unwrap();
@@ -146,11 +144,7 @@ fn a_database_without_its_tables() {
     let database = Database::create(folder.file()).unwrap();
     let transaction = database.begin_write().unwrap();
     let theirs: TableDefinition<u64, u64> = TableDefinition::new("theirs");
-    transaction
-        .open_table(theirs)
-        .unwrap()
-        .insert(1, 1)
-        .unwrap();
+    transaction.open_table(theirs).unwrap().insert(1, 1).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let error = error(&folder);
@@ -162,9 +156,7 @@ fn a_database_without_its_tables() {
 fn damage_is_found_at_the_start_and_kept() {
     let folder = Folder::new();
     let store = folder.open().store("s").unwrap();
-    let items: Vec<_> = (0..500)
-        .map(|n| (format!("{n}"), until(n + 1, &[7; 100])))
-        .collect();
+    let items: Vec<_> = (0..500).map(|n| (format!("{n}"), until(n + 1, &[7; 100]))).collect();
     run(store.set_many(items.clone())).unwrap();
     drop(store);
     let whole = fs::read(folder.file()).unwrap();
@@ -200,9 +192,6 @@ fn a_file_cut_short() {
     for length in [9, 100, 4096, 8192, whole.len() / 2, whole.len() - 1] {
         fs::write(folder.file(), &whole[..length]).unwrap();
         let error = error(&folder);
-        assert!(
-            matches!(error, OpenError::Damaged { .. }),
-            "{length}: {error}"
-        );
+        assert!(matches!(error, OpenError::Damaged { .. }), "{length}: {error}");
     }
 }

@@ -7,10 +7,7 @@ use super::*;
 fn set_get_delete() {
     let folder = Folder::new();
     let engine = folder.open();
-    let (carts, other) = (
-        engine.store("carts").unwrap(),
-        engine.store("other").unwrap(),
-    );
+    let (carts, other) = (engine.store("carts").unwrap(), engine.store("other").unwrap());
     run(async {
         assert_eq!(carts.get("a", 0).unwrap(), None);
         carts.set("a".into(), bytes("1")).await.unwrap();
@@ -66,9 +63,7 @@ fn many() {
         store.set_many(Vec::new()).await.unwrap();
         let gone = vec![key(1), key(1), key(99)];
         store.delete_many(gone).await.unwrap();
-        let found = store
-            .get_many(&[key(3), key(1), key(0), key(3)], 0)
-            .unwrap();
+        let found = store.get_many(&[key(3), key(1), key(0), key(3)], 0).unwrap();
         let three = Some(bytes("the last one counts"));
         assert_eq!(found, [three.clone(), None, Some(bytes("key-0")), three]);
     });
@@ -82,45 +77,24 @@ fn increment() {
         let add = |key: &str, delta| store.increment(key.into(), delta, 100);
         assert_eq!(add("n", 5).await, Ok(5));
         assert_eq!(add("n", -7).await, Ok(-2));
-        assert_eq!(
-            store.get("n", 0).unwrap().unwrap(),
-            (-2i64).to_le_bytes()[..]
-        );
+        assert_eq!(store.get("n", 0).unwrap().unwrap(), (-2i64).to_le_bytes()[..]);
 
-        store
-            .set("n".into(), i64::MAX.to_le_bytes().to_vec().into())
-            .await
-            .unwrap();
+        store.set("n".into(), i64::MAX.to_le_bytes().to_vec().into()).await.unwrap();
         assert_eq!(add("n", 1).await, Err(Error::Overflow));
         assert_eq!(add("n", 0).await, Ok(i64::MAX));
 
         for wrong in [&b""[..], b"7", b"123456789"] {
-            store
-                .set("text".into(), Bytes::copy_from_slice(wrong))
-                .await
-                .unwrap();
+            store.set("text".into(), Bytes::copy_from_slice(wrong)).await.unwrap();
             assert_eq!(add("text", 1).await, Err(Error::NotANumber));
         }
 
         // A counter with a time keeps it, and begins anew when it has come.
-        store
-            .set("ttl".into(), until(101, &9i64.to_le_bytes()))
-            .await
-            .unwrap();
+        store.set("ttl".into(), until(101, &9i64.to_le_bytes())).await.unwrap();
         assert_eq!(add("ttl", 1).await, Ok(10));
-        assert_eq!(
-            store.get("ttl", 100).unwrap().unwrap(),
-            until(101, &10i64.to_le_bytes())
-        );
-        store
-            .set("ttl".into(), until(100, &9i64.to_le_bytes()))
-            .await
-            .unwrap();
+        assert_eq!(store.get("ttl", 100).unwrap().unwrap(), until(101, &10i64.to_le_bytes()));
+        store.set("ttl".into(), until(100, &9i64.to_le_bytes())).await.unwrap();
         assert_eq!(add("ttl", 1).await, Ok(1));
-        assert_eq!(
-            store.get("ttl", 100).unwrap().unwrap(),
-            1i64.to_le_bytes()[..]
-        );
+        assert_eq!(store.get("ttl", 100).unwrap().unwrap(), 1i64.to_le_bytes()[..]);
     });
 }
 
@@ -132,11 +106,7 @@ fn compare_and_swap() {
         let expected = expected.map(bytes);
         run(store.compare_and_swap("k".into(), expected, bytes(new), 100))
     };
-    let lost = |current: Option<&str>| {
-        Ok(Swap::Lost {
-            current: current.map(bytes),
-        })
-    };
+    let lost = |current: Option<&str>| Ok(Swap::Lost { current: current.map(bytes) });
     assert_eq!(swap(Some("x"), "1"), lost(None));
     assert_eq!(swap(None, "1"), Ok(Swap::Done));
     assert_eq!(swap(None, "2"), lost(Some("1")));
@@ -158,13 +128,7 @@ fn listing() {
         let (before, after) = (engine.store("r").unwrap(), engine.store("t").unwrap());
         before.set("zzz".into(), bytes("")).await.unwrap();
         after.set("".into(), bytes("")).await.unwrap();
-        assert_eq!(
-            store.keys(None, 10, 0).unwrap(),
-            Page {
-                keys: vec![],
-                cursor: None
-            }
-        );
+        assert_eq!(store.keys(None, 10, 0).unwrap(), Page { keys: vec![], cursor: None });
         for chunk in (0..2500).collect::<Vec<_>>().chunks(MANY_MAX) {
             let items = chunk.iter().map(|n| (key(*n), bytes("v"))).collect();
             store.set_many(items).await.unwrap();
@@ -201,9 +165,7 @@ fn a_listing_stops_after_so_many_expired_entries() {
     let store = folder.open().store("s").unwrap();
     run(async {
         for n in 0..5 {
-            let items = (0..MANY_MAX)
-                .map(|m| (format!("{n}-{m:04}"), until(1, b"")))
-                .collect();
+            let items = (0..MANY_MAX).map(|m| (format!("{n}-{m:04}"), until(1, b""))).collect();
             store.set_many(items).await.unwrap();
         }
         store.set("z".into(), bytes("live")).await.unwrap();
@@ -211,13 +173,7 @@ fn a_listing_stops_after_so_many_expired_entries() {
     let page = store.keys(None, 10, 1).unwrap();
     assert_eq!(page.keys, Vec::<String>::new());
     let page = store.keys(page.cursor.as_deref(), 10, 1).unwrap();
-    assert_eq!(
-        page,
-        Page {
-            keys: vec!["z".into()],
-            cursor: None
-        }
-    );
+    assert_eq!(page, Page { keys: vec!["z".into()], cursor: None });
 }
 
 #[test]
@@ -227,25 +183,16 @@ fn bounds() {
     let store = engine.store("s").unwrap();
     let (long, large) = ("k".repeat(KEY_MAX + 1), Bytes::from(vec![0; VALUE_MAX + 1]));
     let too_long = Error::KeyTooLong(KEY_MAX + 1);
-    assert_eq!(
-        engine.store(&"x".repeat(256)).err(),
-        Some(Error::LabelTooLong(256))
-    );
+    assert_eq!(engine.store(&"x".repeat(256)).err(), Some(Error::LabelTooLong(256)));
     assert_eq!(store.get(&long, 0), Err(too_long.clone()));
     assert_eq!(run(store.delete(long.clone())), Err(too_long.clone()));
-    assert_eq!(
-        run(store.increment(long.clone(), 1, 0)),
-        Err(too_long.clone())
-    );
+    assert_eq!(run(store.increment(long.clone(), 1, 0)), Err(too_long.clone()));
     assert_eq!(run(store.set(long.clone(), bytes(""))), Err(too_long));
     let refused = run(store.set("k".into(), large.clone()));
     assert_eq!(refused, Err(Error::ValueTooLarge(VALUE_MAX + 1)));
     let keys = vec![String::new(); MANY_MAX + 1];
     assert_eq!(store.get_many(&keys, 0), Err(Error::TooMany(MANY_MAX + 1)));
-    assert_eq!(
-        run(store.delete_many(keys)),
-        Err(Error::TooMany(MANY_MAX + 1))
-    );
+    assert_eq!(run(store.delete_many(keys)), Err(Error::TooMany(MANY_MAX + 1)));
 
     let largest = large.slice(1..);
     let two = vec![("a".into(), largest.clone()), ("b".into(), largest.clone())];
@@ -253,10 +200,7 @@ fn bounds() {
     assert_eq!(run(store.set_many(two)), Err(Error::RequestTooLarge));
     run(store.set("a".into(), largest.clone())).unwrap();
     assert_eq!(store.get("a", 0).unwrap(), Some(largest));
-    assert_eq!(
-        store.get_many(&["a".into(), "a".into()], 0),
-        Err(Error::RequestTooLarge)
-    );
+    assert_eq!(store.get_many(&["a".into(), "a".into()], 0), Err(Error::RequestTooLarge));
     run(store.set("k".repeat(KEY_MAX), bytes(""))).unwrap();
 }
 
@@ -272,17 +216,10 @@ fn a_full_store_refuses_growth_alone() {
         store.set("a".into(), value(500)).await.unwrap();
         store.set("b".into(), value(430)).await.unwrap();
         assert_eq!(store.set("b".into(), value(431)).await, full);
-        assert_eq!(
-            store.increment("n".into(), 1, 0).await,
-            Err(Error::StoreFull { max: 1000 })
-        );
+        assert_eq!(store.increment("n".into(), 1, 0).await, Err(Error::StoreFull { max: 1000 }));
         let items = vec![("a".into(), value(1)), ("c".into(), value(900))];
         assert_eq!(store.set_many(items).await, full);
-        assert_eq!(
-            store.get("a", 0).unwrap(),
-            Some(value(500)),
-            "all of them or none"
-        );
+        assert_eq!(store.get("a", 0).unwrap(), Some(value(500)), "all of them or none");
         other.set("a".into(), value(900)).await.unwrap();
         let items = vec![("a".into(), value(0)), ("c".into(), value(465))];
         store.set_many(items).await.unwrap();
@@ -298,10 +235,7 @@ fn a_full_store_refuses_growth_alone() {
     run(async {
         store.set("d".into(), value(429)).await.unwrap();
         store.set("d".into(), value(429)).await.unwrap();
-        assert_eq!(
-            store.set("d".into(), value(430)).await,
-            Err(Error::StoreFull { max: 100 })
-        );
+        assert_eq!(store.set("d".into(), value(430)).await, Err(Error::StoreFull { max: 100 }));
     });
 }
 
@@ -333,10 +267,7 @@ fn expired_entries_are_absent_and_swept() {
         assert_eq!(engine.sweep(100, 10).await, Ok(0));
         assert_eq!(store.get("soon", 0).unwrap(), None);
         assert_eq!(other.get("soon", 0).unwrap(), None);
-        assert_eq!(
-            store.keys(None, 10, 0).unwrap().keys,
-            ["again", "kept", "later"]
-        );
+        assert_eq!(store.keys(None, 10, 0).unwrap().keys, ["again", "kept", "later"]);
         assert_eq!(engine.sweep(u64::MAX, 10).await, Ok(2));
         assert_eq!(store.keys(None, 10, 0).unwrap().keys, ["kept"]);
     });
@@ -349,20 +280,9 @@ fn nothing_to_do_costs_no_commit() {
     let store = engine.store("s").unwrap();
     run(async {
         store.delete("a".into()).await.unwrap();
-        store
-            .compare_and_swap("a".into(), Some(bytes("x")), bytes(""), 0)
-            .await
-            .unwrap();
+        store.compare_and_swap("a".into(), Some(bytes("x")), bytes(""), 0).await.unwrap();
         engine.sweep(1, 10).await.unwrap();
     });
     let stats = engine.stats();
-    assert_eq!(
-        (
-            stats.writes,
-            stats.commits,
-            stats.queued,
-            stats.queued_bytes
-        ),
-        (3, 0, 0, 0)
-    );
+    assert_eq!((stats.writes, stats.commits, stats.queued, stats.queued_bytes), (3, 0, 0, 0));
 }
