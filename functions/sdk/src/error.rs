@@ -3,6 +3,7 @@
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+use serde::Serialize;
 
 use crate::http::{Body, IntoResponse, Response};
 
@@ -80,18 +81,17 @@ impl Error {
     pub fn message(&self) -> &str {
         &self.message
     }
+}
 
-    fn problem(&self) -> serde_json::Value {
-        let mut problem = serde_json::json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-        });
-        if !self.message.is_empty() {
-            problem["detail"] = self.message.as_ref().into();
-        }
-        problem
-    }
+/// The members of RFC 9457, section 3.1, in its order.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
 }
 
 impl IntoResponse for Error {
@@ -99,7 +99,14 @@ impl IntoResponse for Error {
         if self.status.is_server_error() {
             crate::log!("error: {self}");
         }
-        let mut response = Response::new(Body::from(self.problem().to_string()));
+        let problem = Problem {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.message,
+        };
+        // Text and a number always serialise; without a body the status would still say what matters.
+        let mut response = Response::new(Body::from(serde_json::to_vec(&problem).unwrap_or_default()));
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response

@@ -16,6 +16,10 @@
 //! The public API names no platform. In a `wasm32-wasip2` build it is carried out by WASI 0.3 and Spin's interfaces,
 //! so a function runs under Tidegate, `spin up` and hosts alike. In a native build there are in-memory stand-ins
 //! ([`test`](mod@test)), so that `cargo test` tests a function without a host.
+//!
+//! An instance serves several requests, some at the same time, on one thread. So a `thread_local!` is a cache between
+//! requests, as short-lived as the instance; what must last goes into [`kv`]. What requests share must be plain data: a
+//! request cannot wait for another one (by an async lock or channel in a static), and traps if it tries.
 
 // The attributes say `::tidegate`, in our own tests too.
 extern crate self as tidegate;

@@ -23,6 +23,11 @@ thread_local! {
     static AT_HAND: RefCell<HashMap<String, Asset>> = RefCell::default();
 }
 
+/// Whether the path is a file's: pages have no dot in their last segment.
+pub fn is_asked_for(req: &Request) -> bool {
+    req.segments().last().is_some_and(|last| last.contains('.'))
+}
+
 /// Answers with the file, or says that the visitor has it already.
 pub async fn serve(req: &Request) -> Result<Response> {
     let (path, content_type) = locate(&req.segments()).ok_or_else(no_such_file)?;

@@ -37,8 +37,12 @@ async fn handle(req: Request) -> Response {
 
 /// What people see. A form is answered by a redirect, so that a reload does not send it twice.
 async fn page(mut req: Request) -> Result<Response> {
-    let shop = Shop::open(&req).await?;
     let method = method(&req);
+    // Files are asked for most, and need nothing of the shop.
+    if method == Method::GET && assets::is_asked_for(&req) {
+        return assets::serve(&req).await;
+    }
+    let shop = Shop::open(&req).await?;
     match (method, req.segments().as_slice()) {
         (Method::GET, []) => pages::list(&shop, shop.products(None)?).await,
         (Method::GET, ["c", category]) => pages::list(&shop, shop.products(Some(category))?).await,
@@ -56,7 +60,6 @@ async fn page(mut req: Request) -> Result<Response> {
             let placed = shop.check_out().await?;
             Ok(Redirect::see_other(placed.map_or("/cart".into(), |number| format!("/thanks/{number}"))).into_response())
         }
-        (Method::GET, _) => assets::serve(&req).await,
         (_, [] | ["c" | "p" | "thanks", _] | ["search" | "cart" | "checkout"]) => Err(wrong_method()),
         _ => Err(no_such_page()),
     }
@@ -65,8 +68,7 @@ async fn page(mut req: Request) -> Result<Response> {
 /// The same as JSON.
 async fn api(mut req: Request) -> Result<Response> {
     let shop = Shop::open(&req).await?;
-    let method = method(&req);
-    match (method, req.segments().as_slice()) {
+    match (method(&req), req.segments().as_slice()) {
         (Method::GET, ["api", "products"]) => json(shop.products(None)?),
         (Method::GET, ["api", "products", id]) => json(shop.product(id).await?),
         (Method::GET, ["api", "search"]) => json(shop.search(&req)?),

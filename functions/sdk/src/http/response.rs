@@ -44,7 +44,7 @@ pub trait IntoResponse: Sized {
                 response.headers_mut().insert(name, value);
                 response
             }
-            Err(error) => Error::internal(error.into()).because(format!("header {name}")).into_response(),
+            Err(error) => Error::internal(format!("header {name}: {}", error.into())).into_response(),
         }
     }
 }

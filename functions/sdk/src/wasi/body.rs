@@ -11,6 +11,7 @@ use wasip3::{
     wit_future, wit_stream,
 };
 
+use super::fetch;
 use crate::http::body::{Inner, LocalStream};
 use crate::{Error, Result, http::Body};
 
@@ -26,6 +27,8 @@ pub(super) type Halves = (Option<StreamReader<u8>>, FutureReader<End>);
 pub(crate) struct Incoming {
     state: State,
     length: Option<u64>,
+    /// What it means that the body breaks off: whose fault it is depends on who sent it.
+    broken_off: fn(ErrorCode) -> Error,
 }
 
 enum State {
@@ -47,7 +50,11 @@ pub(super) enum Message {
 impl Incoming {
     pub(super) fn new(message: Message, headers: &HeaderMap) -> Self {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        Self { state: State::Unread(message), length }
+        let broken_off = match message {
+            Message::Request(_) => visitor_broke_off,
+            Message::Response(_) => fetch::failed,
+        };
+        Self { state: State::Unread(message), length, broken_off }
     }
 
     pub(crate) fn len(&self) -> Option<u64> {
@@ -71,7 +78,7 @@ impl Incoming {
             }
         }
         match mem::replace(&mut self.state, State::Over) {
-            State::Reading { end, .. } => end.await.map(|_trailers| None).map_err(broken_off),
+            State::Reading { end, .. } => end.await.map(|_trailers| None).map_err(self.broken_off),
             State::Unread(_) | State::Over => Ok(None),
         }
     }
@@ -98,7 +105,7 @@ impl Incoming {
     }
 }
 
-fn broken_off(error: ErrorCode) -> Error {
+fn visitor_broke_off(error: ErrorCode) -> Error {
     Error::status(StatusCode::BAD_REQUEST, "the body broke off").because(error)
 }
 

@@ -21,7 +21,10 @@ use crate::{
 pub(crate) async fn fetch(request: Request, timeout: Duration) -> Result<Response> {
     let to = request.uri().authority().map(ToString::to_string).unwrap_or_default();
     let answer = client::send(request_into(request, timeout)?).await;
-    let answer = answer.map_err(|error| failed(&error).because(format!("fetch from {to}: {error}")))?;
+    let answer = answer.map_err(|error| {
+        let cause = format!("fetch from {to}: {error}");
+        failed(error).because(cause)
+    })?;
 
     let status = StatusCode::from_u16(answer.get_status_code())?;
     let headers = head::headers_from(answer.get_headers());
@@ -60,7 +63,8 @@ fn options(timeout: Duration) -> RequestOptions {
     options
 }
 
-fn failed(error: &ErrorCode) -> Error {
+/// What the visitor is told: 504 when an upstream took too long, 502 otherwise. `error` goes to the log.
+pub(super) fn failed(error: ErrorCode) -> Error {
     use ErrorCode as E;
     match error {
         E::DnsTimeout
@@ -68,6 +72,6 @@ fn failed(error: &ErrorCode) -> Error {
         | E::ConnectionReadTimeout
         | E::ConnectionWriteTimeout
         | E::HttpResponseTimeout => no_answer_in_time(error.to_string()),
-        _ => Error::status(StatusCode::BAD_GATEWAY, ""),
+        _ => Error::status(StatusCode::BAD_GATEWAY, "").because(error),
     }
 }

@@ -30,15 +30,17 @@ pub(crate) async fn variable(name: &str) -> Result<Option<String>> {
     match variables::get(name.to_owned()).await {
         Ok(value) => Ok(Some(value)),
         Err(variables::Error::Undefined(_)) => Ok(None),
-        Err(error) => Err(Error::from(error).because(format!("variable {name}"))),
+        Err(error) => Err(Error::internal(format!("variable {name}: {error}"))),
     }
 }
 
 pub(crate) async fn read_file(path: &str) -> Result<Option<Bytes>> {
     match std::fs::read(path) {
         Ok(contents) => Ok(Some(contents.into())),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        // Reading a folder fails in as many ways as there are hosts.
+        Err(_) if std::fs::metadata(path).is_ok_and(|found| found.is_dir()) => Ok(None),
+        Err(error) => Err(Error::internal(format!("file {path}: {error}"))),
     }
 }
 
@@ -58,9 +60,14 @@ pub(crate) async fn sleep(duration: Duration) {
     clocks::monotonic_clock::wait_for(nanoseconds).await;
 }
 
-pub(crate) fn fill_random(bytes: &mut [u8]) {
-    let random = random::random::get_random_bytes(bytes.len() as u64);
-    bytes.copy_from_slice(&random);
+pub(crate) fn fill_random(mut bytes: &mut [u8]) {
+    // A host may hand out less than is asked for.
+    while !bytes.is_empty() {
+        let random = random::random::get_random_bytes(bytes.len() as u64);
+        let (filled, rest) = bytes.split_at_mut(random.len().min(bytes.len()));
+        filled.copy_from_slice(&random[..filled.len()]);
+        bytes = rest;
+    }
 }
 
 pub(crate) fn log(line: std::fmt::Arguments<'_>) {
