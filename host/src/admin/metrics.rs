@@ -4,14 +4,14 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use crate::app::App;
-use crate::engine::Places;
+use super::Status;
 use crate::server::core::Core;
 
 /// Upper bounds of the duration buckets in seconds, as OpenTelemetry advises, and two finer ones below.
@@ -126,41 +126,31 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// What /metrics is made from.
-pub struct Sources<'a> {
-    pub cores: &'a [Arc<Core>],
-    pub app: &'a App,
-    pub instances: &'a Places,
-    pub connections: &'a Places,
-    pub reloads: u64,
-    pub failed_reloads: u64,
-}
-
 /// The exposition text.
-pub fn render(sources: &Sources<'_>) -> String {
+pub fn render(status: &Status) -> String {
     let mut out = String::with_capacity(16 * 1024);
     // Writing to a String cannot fail.
-    let _ = render_into(&mut out, sources);
+    let _ = render_into(&mut out, status);
     out
 }
 
-fn render_into(out: &mut String, sources: &Sources<'_>) -> fmt::Result {
-    render_requests(out, sources.cores)?;
-    render_refusals(out, sources.cores)?;
-    render_components(out, sources)?;
+fn render_into(out: &mut String, status: &Status) -> fmt::Result {
+    render_requests(out, &status.cores)?;
+    render_refusals(out, &status.cores)?;
+    render_components(out, status)?;
     let gauges = [
-        ("tidegate_instances", "Instances alive, idle ones included.", sources.instances.taken()),
-        ("tidegate_instances_limit", "Instances that may be alive at a time.", sources.instances.total()),
-        ("tidegate_connections", "Connections open.", sources.connections.taken()),
-        ("tidegate_connections_limit", "Connections that may be open at a time.", sources.connections.total()),
+        ("tidegate_instances", "Instances alive, idle ones included.", status.instances.taken()),
+        ("tidegate_instances_limit", "Instances that may be alive at a time.", status.instances.total()),
+        ("tidegate_connections", "Connections open.", status.connections.taken()),
+        ("tidegate_connections_limit", "Connections that may be open at a time.", status.connections.total()),
     ];
     for (name, help, value) in gauges {
         head(out, name, "gauge", help)?;
         writeln!(out, "{name} {value}")?;
     }
     head(out, "tidegate_reloads_total", "counter", "Reloads, by outcome.")?;
-    writeln!(out, "tidegate_reloads_total{{outcome=\"success\"}} {}", sources.reloads)?;
-    writeln!(out, "tidegate_reloads_total{{outcome=\"failure\"}} {}", sources.failed_reloads)
+    writeln!(out, "tidegate_reloads_total{{outcome=\"success\"}} {}", status.reloads.load(Ordering::Relaxed))?;
+    writeln!(out, "tidegate_reloads_total{{outcome=\"failure\"}} {}", status.failed_reloads.load(Ordering::Relaxed))
 }
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
@@ -207,23 +197,33 @@ fn render_refusals(out: &mut String, cores: &[Arc<Core>]) -> fmt::Result {
     }
     let mut totals: Vec<_> = totals.into_iter().collect();
     totals.sort();
-    head(out, "tidegate_refused_requests_total", "counter", "Requests refused before any route: malformed, too large, too slow.")?;
+    head(
+        out,
+        "tidegate_refused_requests_total",
+        "counter",
+        "Requests refused before any route: malformed, too large, too slow.",
+    )?;
     for (status, count) in totals {
         writeln!(out, "tidegate_refused_requests_total{{http_response_status_code=\"{}\"}} {count}", status.as_u16())?;
     }
     Ok(())
 }
 
-fn render_components(out: &mut String, sources: &Sources<'_>) -> fmt::Result {
-    let handlers = || sources.app.handlers().iter().map(|loaded| &loaded.handler);
+fn render_components(out: &mut String, status: &Status) -> fmt::Result {
+    let app = status.app.load();
+    let handlers = || app.handlers().iter().map(|loaded| &loaded.handler);
     head(out, "tidegate_component_instances_total", "counter", "Instances made, by component.")?;
     for handler in handlers() {
-        let made = handler.counts().instances.load(std::sync::atomic::Ordering::Relaxed);
+        let made = handler.counts().instances.load(Ordering::Relaxed);
         writeln!(out, "tidegate_component_instances_total{{component=\"{}\"}} {made}", handler.name())?;
     }
     head(out, "tidegate_component_idle_instances", "gauge", "Warm instances that wait for a request.")?;
     for (index, handler) in handlers().enumerate() {
-        let idle: usize = sources.cores.iter().map(|core| core.app().target(index).idle_count()).sum();
+        let idle: usize = status
+            .cores
+            .iter()
+            .map(|core| core.app().targets().get(index).map_or(0, |target| target.idle_count()))
+            .sum();
         writeln!(out, "tidegate_component_idle_instances{{component=\"{}\"}} {idle}", handler.name())?;
     }
     head(out, "tidegate_component_requests_in_flight", "gauge", "Requests that a component works on.")?;
@@ -231,10 +231,19 @@ fn render_components(out: &mut String, sources: &Sources<'_>) -> fmt::Result {
         let taken = handler.requests().taken();
         writeln!(out, "tidegate_component_requests_in_flight{{component=\"{}\"}} {taken}", handler.name())?;
     }
-    head(out, "tidegate_component_faults_total", "counter", "Requests that a component failed or was too full to answer.")?;
+    head(
+        out,
+        "tidegate_component_faults_total",
+        "counter",
+        "Requests that a component failed or was too full to answer.",
+    )?;
     for handler in handlers() {
         for (reason, count) in handler.counts().faults() {
-            writeln!(out, "tidegate_component_faults_total{{component=\"{}\",reason=\"{reason}\"}} {count}", handler.name())?;
+            writeln!(
+                out,
+                "tidegate_component_faults_total{{component=\"{}\",reason=\"{reason}\"}} {count}",
+                handler.name()
+            )?;
         }
     }
     Ok(())

@@ -17,13 +17,19 @@ use crate::server::{Handler, problem};
 
 /// What the admin side shows.
 pub struct Status {
+    /// The cores at work.
     pub cores: Vec<Arc<Core>>,
+    /// The application that they serve.
     pub app: ArcSwap<App>,
+    /// Places for instances.
     pub instances: Places,
+    /// Places for connections.
     pub connections: Places,
     /// Set while the host takes requests.
     pub is_ready: AtomicBool,
+    /// Reloads that changed what is served.
     pub reloads: AtomicU64,
+    /// Reloads that did not, because something was wrong.
     pub failed_reloads: AtomicU64,
 }
 
@@ -42,7 +48,7 @@ impl Handler for Admin {
             "/healthz" => text(StatusCode::OK, "text/plain", "ok\n"),
             "/readyz" if self.0.is_ready.load(Ordering::Relaxed) => text(StatusCode::OK, "text/plain", "ready\n"),
             "/readyz" => problem::response(StatusCode::SERVICE_UNAVAILABLE, "not taking requests"),
-            "/metrics" => text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics()),
+            "/metrics" => text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics::render(&self.0)),
             "/" => text(StatusCode::OK, "text/plain", "/healthz\n/readyz\n/metrics\n"),
             _ => problem::response(StatusCode::NOT_FOUND, "the admin side has /healthz, /readyz and /metrics"),
         }
@@ -50,20 +56,6 @@ impl Handler for Admin {
 
     fn body_bytes_max(&self) -> u64 {
         1 << 20
-    }
-}
-
-impl Admin {
-    fn metrics(&self) -> String {
-        let status = &self.0;
-        metrics::render(&metrics::Sources {
-            cores: &status.cores,
-            app: &status.app.load(),
-            instances: &status.instances,
-            connections: &status.connections,
-            reloads: status.reloads.load(Ordering::Relaxed),
-            failed_reloads: status.failed_reloads.load(Ordering::Relaxed),
-        })
     }
 }
 

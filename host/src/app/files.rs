@@ -84,7 +84,8 @@ impl Copy<'_> {
 
     fn mount_glob(&self, pattern: &str) -> Result<(), String> {
         let absolute = self.base.join(pattern);
-        let found = glob::glob_with(&absolute.to_string_lossy(), GLOB).map_err(|error| format!("{pattern:?}: {error}"))?;
+        let found =
+            glob::glob_with(&absolute.to_string_lossy(), GLOB).map_err(|error| format!("{pattern:?}: {error}"))?;
         let mut found_any = false;
         for path in found {
             let path = path.map_err(|error| error.to_string())?;
@@ -137,7 +138,9 @@ mod tests {
 
     fn stage(files: &str) -> Result<(tempfile::TempDir, Staged), StageError> {
         let base = tempfile::tempdir().unwrap();
-        for (name, text) in [("a.txt", "a"), ("site/index.html", "i"), ("site/secret/key", "k"), ("site/deep/x.css", "x")] {
+        for (name, text) in
+            [("a.txt", "a"), ("site/index.html", "i"), ("site/secret/key", "k"), ("site/deep/x.css", "x")]
+        {
             let path = base.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();

@@ -25,9 +25,13 @@ pub struct LoadError(pub Vec<String>);
 
 /// What applications are loaded with.
 pub struct Loader {
+    /// Compiles and runs.
     pub engine: Engine,
+    /// All that components can be granted.
     pub linker: Linker,
+    /// What was compiled before.
     pub compiled: CompiledCache,
+    /// Where key-value pairs are.
     pub key_value: key_value::Engine,
     /// Where copies of mounted files are kept while they are in use.
     pub staging: PathBuf,

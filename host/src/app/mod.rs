@@ -6,8 +6,8 @@ mod load;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
 use http::Response;
+use http::header::{HeaderName, HeaderValue};
 use tidegate_route::{Match, Router};
 
 use crate::engine::{Handler, Places};

@@ -31,8 +31,9 @@ pub struct Grants {
     pub files: Option<PathBuf>,
     /// Where its outgoing requests may go.
     pub allowed_hosts: Arc<AllowedHosts>,
-    /// The stores of key-value pairs that it may open, and where they are.
+    /// Where key-value pairs are.
     pub key_value: key_value::Engine,
+    /// The labels of the stores that it may open.
     pub key_value_stores: Arc<[String]>,
     /// Its variables.
     pub variables: Arc<BTreeMap<String, String>>,

@@ -24,7 +24,7 @@ use crate::server::{self, Drain, Server};
 
 /// How often expired key-value pairs are deleted, and how many at a time.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
-const SWEEP_MAX: usize = 10_000;
+const SWEEP_MAX: usize = 1_000;
 
 /// Options of `tidegate up`.
 #[derive(Debug, Args)]
@@ -76,10 +76,18 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         let (parsed, _) = read_manifest(&manifest)?;
         build::build(&parsed, folder_of(&manifest), |_| true)?;
     }
-    let instances = Places::new(options.max_instances as usize);
-    let connections = Places::new(options.max_connections);
     let loader = loader(&options)?;
     let key_value = loader.key_value.clone();
+    let outcome = serve(options, loader, manifest);
+    key_value.close();
+    outcome
+}
+
+/// Loads, listens, and serves until a signal says to stop.
+fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<()> {
+    let key_value = loader.key_value.clone();
+    let instances = Places::new(options.max_instances as usize);
+    let connections = Places::new(options.max_connections);
     let app = Arc::new(loader.load(&manifest)?);
 
     let cores = options.cores.map_or_else(available_cores, usize::from);
@@ -95,7 +103,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     });
     let reloader = Arc::new(Reloader::new(loader, manifest, Arc::clone(&status)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
-    let outcome = runtime.block_on(async {
+    runtime.block_on(async {
         let admin = TcpListener::bind(options.admin).await;
         let admin = admin.with_context(|| format!("cannot listen on {} (--admin)", options.admin))?;
         let admin_address = admin.local_addr().context("the admin listener has no address")?;
@@ -107,17 +115,11 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         tokio::spawn(sweep(key_value.clone()));
         status.is_ready.store(true, Ordering::Relaxed);
         // Programs that start the host read this line; it is the only one on stdout.
-        println!(
-            "{} is served on http://{} (admin: http://{admin_address})",
-            status.app.load().name,
-            server.address
-        );
+        println!("{} is served on http://{} (admin: http://{admin_address})", status.app.load().name, server.address);
         until_stopped(&reloader).await?;
         status.is_ready.store(false, Ordering::Relaxed);
         drain(&server, options.drain_timeout).await
-    });
-    key_value.close();
-    outcome
+    })
 }
 
 fn manifest_path(given: &Path) -> PathBuf {
@@ -184,8 +186,17 @@ async fn sweep(key_value: key_value::Engine) {
     loop {
         interval.tick().await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if let Err(error) = key_value.sweep(now.as_millis() as u64, SWEEP_MAX).await {
-            tracing::warn!(%error, "cannot delete expired key-value pairs");
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        // In pieces, so that writes of components get their turn in between.
+        loop {
+            match key_value.sweep(now_ms, SWEEP_MAX).await {
+                Ok(SWEEP_MAX..) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot delete expired key-value pairs");
+                    break;
+                }
+            }
         }
     }
 }

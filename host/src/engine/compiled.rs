@@ -42,7 +42,9 @@ impl CompiledCache {
             // else could write the file, and its content has the digest that was stored with it.
             match unsafe { Component::deserialize(engine, &compiled) } {
                 Ok(component) => return Ok(component),
-                Err(error) => tracing::warn!(path = %path.display(), %error, "a compiled component is unusable; compiling again"),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "a compiled component is unusable; compiling again")
+                }
             }
         }
         let compiled = engine.precompile_component(wasm)?;
@@ -68,8 +70,8 @@ fn read_trusted(path: &Path) -> Option<Vec<u8>> {
     let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
     let mut content = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
     io::Read::read_to_end(&mut file, &mut content).ok()?;
-    let is_whole = content.len() > DIGEST_BYTES
-        && Sha256::digest(&content[DIGEST_BYTES..]).as_slice() == &content[..DIGEST_BYTES];
+    let is_whole =
+        content.len() > DIGEST_BYTES && Sha256::digest(&content[DIGEST_BYTES..]).as_slice() == &content[..DIGEST_BYTES];
     if !(is_ours && is_whole) {
         tracing::warn!(path = %path.display(), is_ours, is_whole, "a compiled component is damaged or foreign; compiling again");
         return None;

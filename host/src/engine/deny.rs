@@ -65,7 +65,8 @@ pub fn deny(wasm: &[u8], withheld: &BTreeSet<Capability>) -> Result<Vec<u8>, Den
 }
 
 fn rename<'n>(name: &'n str, withheld: &BTreeSet<Capability>) -> Cow<'n, str> {
-    let is_withheld = IMPORTS.iter().any(|(capability, prefix)| withheld.contains(capability) && name.starts_with(prefix));
+    let is_withheld =
+        IMPORTS.iter().any(|(capability, prefix)| withheld.contains(capability) && name.starts_with(prefix));
     match name.split_once(':') {
         Some((namespace, rest)) if is_withheld => Cow::Owned(format!("{NAMESPACE}{namespace}-{rest}")),
         _ => Cow::Borrowed(name),

@@ -10,7 +10,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::fault::Fault;
-use super::linker::{Linker, LinkError};
+use super::linker::{LinkError, Linker};
 use super::permit::{Permit, Places};
 use super::state::{State, Surroundings};
 use crate::capabilities::Grants;
@@ -31,7 +31,9 @@ pub enum HandlerError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// It exports neither kind of handler.
-    #[error("it exports neither wasi:http/handler@0.3 nor wasi:http/incoming-handler@0.2, so it cannot answer HTTP requests")]
+    #[error(
+        "it exports neither wasi:http/handler@0.3 nor wasi:http/incoming-handler@0.2, so it cannot answer HTTP requests"
+    )]
     NotAHandler,
 }
 

@@ -29,10 +29,15 @@ pub struct State {
 
 /// What a component is given; each instance gets its own.
 pub struct Surroundings {
+    /// Environment, files, output.
     pub wasi: WasiCtx,
+    /// Outgoing requests.
     pub outgoing: Outgoing,
+    /// Key-value stores.
     pub key_value: KeyValueCtx,
+    /// Variables.
     pub variables: VariablesCtx,
+    /// Bytes that its memories may have together.
     pub memory_bytes_max: usize,
 }
 

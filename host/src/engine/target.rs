@@ -69,14 +69,7 @@ const DEPTH_MAX: u8 = 8;
 impl Target {
     /// `handler` on one core, as part of `app`.
     pub fn new(handler: Arc<Handler>, instances: Places, client: Client, app: Weak<CoreApp>) -> Self {
-        Self {
-            handler,
-            idle: Mutex::default(),
-            is_retired: AtomicBool::new(false),
-            instances,
-            client,
-            app,
-        }
+        Self { handler, idle: Mutex::default(), is_retired: AtomicBool::new(false), instances, client, app }
     }
 
     /// The handler.
@@ -174,6 +167,22 @@ impl Target {
     pub fn retire(&self) {
         self.is_retired.store(true, Ordering::Relaxed);
         self.idle().clear();
+    }
+
+    /// Makes an instance and drops it: what a cold request pays before its component runs. For benchmarks.
+    ///
+    /// # Errors
+    /// When there is no place, or the component cannot be instantiated.
+    pub async fn instantiate_and_drop(&self) -> Result<(), Fault> {
+        let place = self.take_place()?;
+        match self.handler.pre() {
+            Pre::P3(_) => drop(instantiate(self, place).await?),
+            Pre::P2(pre) => {
+                let mut store = self.new_store()?;
+                drop(pre.instantiate_async(&mut store).await.map_err(instantiation_fault)?);
+            }
+        }
+        Ok(())
     }
 
     fn new_store(&self) -> Result<Store<State>, Fault> {

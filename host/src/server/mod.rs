@@ -33,7 +33,8 @@ const BACKLOG: i32 = 4096;
 /// How often idle instances are looked at.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 /// What a client gets that is one too many, without being read.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Answers requests. One is made for each connection.
 pub trait Handler: Send + Sync + 'static {

@@ -33,7 +33,8 @@ impl TraceParent {
     fn parse(text: &[u8]) -> Option<Self> {
         let version = hex(text.get(..2)?)?;
         // A later version may have more behind what version 00 has.
-        let is_shaped = text.len() == TEXT_BYTES || (version > 0 && text.len() > TEXT_BYTES && text[TEXT_BYTES] == b'-');
+        let is_shaped =
+            text.len() == TEXT_BYTES || (version > 0 && text.len() > TEXT_BYTES && text[TEXT_BYTES] == b'-');
         if !is_shaped || version == 0xff || [2, 35, 52].iter().any(|dash| text[*dash] != b'-') {
             return None;
         }
@@ -104,14 +105,19 @@ mod tests {
 
     #[test]
     fn a_valid_trace_goes_on_with_a_new_span() {
-        for sent in ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"] {
+        for sent in [
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
             let trace = take_in(&[sent]);
             assert_eq!(trace.trace_id().to_string(), TRACE, "{sent}");
             assert_ne!(trace.span_id, 0x00f0_67aa_0ba9_02b7);
             let mut headers = HeaderMap::new();
             trace.pass_on(&mut headers);
             let passed = headers[TRACEPARENT].to_str().unwrap();
-            assert!(passed.starts_with(&format!("00-{TRACE}-")) && passed.ends_with("-01") && passed.len() == TEXT_BYTES);
+            assert!(
+                passed.starts_with(&format!("00-{TRACE}-")) && passed.ends_with("-01") && passed.len() == TEXT_BYTES
+            );
         }
     }
 

@@ -71,8 +71,11 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let inner =
-            HttpsConnectorBuilder::new().with_tls_config(tls_config()).https_or_http().enable_all_versions().wrap_connector(tcp);
+        let inner = HttpsConnectorBuilder::new()
+            .with_tls_config(tls_config())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
         Self { inner, places }
     }
 }
@@ -135,7 +138,11 @@ impl Connection for Counted {
 }
 
 impl Read for Counted {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

@@ -170,7 +170,9 @@ mod tests {
         loop {
             match decoder.decode(&mut buffer)? {
                 Decoded::Data(data) => body.extend_from_slice(&data),
-                Decoded::End(trailers) => return Ok((body, trailers, buffer.len() + pieces.map(<[u8]>::len).sum::<usize>())),
+                Decoded::End(trailers) => {
+                    return Ok((body, trailers, buffer.len() + pieces.map(<[u8]>::len).sum::<usize>()));
+                }
                 Decoded::Incomplete => buffer.extend_from_slice(pieces.next().expect("the text ends the body")),
             }
         }
@@ -193,8 +195,21 @@ mod tests {
     fn malformed_chunks_are_refused() {
         let extensions = [b"1;".as_slice(), &[b'a'; 200], b"\r\nx\r\n"].concat().repeat(100);
         let cases: [&[u8]; 15] = [
-            b"\r\n", b"g\r\n", b"5 \r\nhello", b" 5\r\nhello", b"0x5\r\nhello", b"-1\r\n", b"5\nhello", b"5\r\nhelloX\r\n",
-            b"5\r\nhello\n", b"fffffffffffffffff\r\n", b"5;a\rb\r\n", &[b'1'; 300], b"0\r\nbad field\r\n\r\n", b"0\r\n\n", &extensions,
+            b"\r\n",
+            b"g\r\n",
+            b"5 \r\nhello",
+            b" 5\r\nhello",
+            b"0x5\r\nhello",
+            b"-1\r\n",
+            b"5\nhello",
+            b"5\r\nhelloX\r\n",
+            b"5\r\nhello\n",
+            b"fffffffffffffffff\r\n",
+            b"5;a\rb\r\n",
+            &[b'1'; 300],
+            b"0\r\nbad field\r\n\r\n",
+            b"0\r\n\n",
+            &extensions,
         ];
         for case in cases {
             assert!(decode(case, 1).is_err(), "{:?}", String::from_utf8_lossy(&case[..case.len().min(40)]));

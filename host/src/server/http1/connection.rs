@@ -159,7 +159,7 @@ async fn exchange(
             let _ = writer.flush().await;
             Ok(cut_short)
         }
-        Some(Err(WriteError::Connection(_))) | None => Ok(cut_short),
+        Some(Err(WriteError::Connection)) | None => Ok(cut_short),
     }
 }
 

@@ -292,7 +292,11 @@ mod tests {
         ];
         for (fields, expected) in cases {
             let head = parse_text(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-            assert_eq!(head.map(|head| head.framing).map_err(|refusal| refusal.status().as_u16()), expected, "{fields:?}");
+            assert_eq!(
+                head.map(|head| head.framing).map_err(|refusal| refusal.status().as_u16()),
+                expected,
+                "{fields:?}"
+            );
         }
     }
 

@@ -6,6 +6,8 @@
 mod chunked;
 mod connection;
 mod head;
+#[cfg(test)]
+mod properties;
 mod read;
 mod write;
 

@@ -56,14 +56,14 @@ enum Framing {
 #[derive(Debug)]
 pub enum WriteError {
     /// The client is gone, or takes nothing.
-    Connection(io::Error),
+    Connection,
     /// The body failed, or was not as long as announced.
     Body,
 }
 
 impl From<io::Error> for WriteError {
-    fn from(error: io::Error) -> Self {
-        Self::Connection(error)
+    fn from(_: io::Error) -> Self {
+        Self::Connection
     }
 }
 
