@@ -9,7 +9,7 @@ use super::{Found, Query};
 /// Passes the request's method, fields, body and trailers on to `url`, and gives back the answer.
 pub async fn fetch(request: Request, query: &Query) -> Result<Response<BoxBody>, Error> {
     let mut outgoing = http::Request::builder().method(request.method().clone()).uri(query.text("url"));
-    let kept = |name: &str| name.starts_with("x-") || name == "te";
+    let kept = |name: &str| name.starts_with("x-") || matches!(name, "te" | "trailer");
     for (name, value) in request.headers().iter().filter(|(name, _)| kept(name.as_str())) {
         outgoing = outgoing.header(name, value);
     }

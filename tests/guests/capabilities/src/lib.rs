@@ -21,7 +21,7 @@ type Found = Result<String, String>;
 async fn handle(request: Request) -> impl IntoResponse {
     let query = Query::of(&request);
     let path = request.uri().path().to_owned();
-    let found = match path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), "")) {
+    let found = match what_and_how(&path) {
         ("fetch", _) => return fetch::fetch(request, &query).await,
         ("recurse", _) => fetch::recurse(&query).await,
         ("spin-store", operation) => spin_store::run(operation, &query).await,
@@ -37,6 +37,14 @@ async fn handle(request: Request) -> impl IntoResponse {
         Err(text) => (StatusCode::BAD_GATEWAY, text),
     };
     Response::builder().status(status).body(box_body(FullBody::new(text.into()))).map_err(spin_sdk::http::Error::from)
+}
+
+/// `fetch` or `wasi-store/get`, wherever in the path it begins: any route may lead here.
+fn what_and_how(path: &str) -> (&str, &str) {
+    const KNOWN: [&str; 8] =
+        ["fetch", "recurse", "spin-store", "wasi-store", "variable", "config", "ambient", "sockets"];
+    let mut segments = path.split('/').skip_while(|segment| !KNOWN.contains(segment));
+    (segments.next().unwrap_or_default(), segments.next().unwrap_or_default())
 }
 
 fn config_value(query: &Query) -> Found {

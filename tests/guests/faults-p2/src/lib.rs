@@ -1,4 +1,5 @@
-//! Commits the fault that the path names. `/ok` commits none, so that a test can see the others go on.
+//! Commits the fault that the path's last segment names. `/ok` and `/hold` commit none, so that a test can see the
+//! others go on.
 
 use std::hint::black_box;
 use std::io::Write as _;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasip2::io::streams::OutputStream;
 
 wasip2::http::proxy::export!(Faults);
 
@@ -15,8 +17,10 @@ impl Guest for Faults {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        match path.trim_start_matches('/') {
+        match path.rsplit('/').next().unwrap_or_default() {
             "ok" => respond(out, 200, b"ok"),
+            // Held up for as long as its body is.
+            "hold" => hold(request, out),
             "panic" => panic!("a panic of SECRET"),
             "trap" => trap(),
             "exit" => std::process::exit(3),
@@ -58,7 +62,10 @@ fn start(out: ResponseOutparam, status: u16) -> OutgoingBody {
 }
 
 fn write(body: &OutgoingBody, bytes: &[u8]) {
-    let mut stream = body.write().unwrap();
+    write_to(&mut body.write().unwrap(), bytes);
+}
+
+fn write_to(stream: &mut OutputStream, bytes: &[u8]) {
     stream.write_all(bytes).unwrap();
     stream.flush().unwrap();
 }
@@ -67,6 +74,18 @@ fn respond(out: ResponseOutparam, status: u16, bytes: &[u8]) {
     let body = start(out, status);
     write(&body, bytes);
     OutgoingBody::finish(body, None).unwrap();
+}
+
+fn hold(request: IncomingRequest, out: ResponseOutparam) {
+    let from = request.consume().unwrap();
+    let input = from.stream().unwrap();
+    let to = start(out, 200);
+    let mut output = to.write().unwrap();
+    while let Ok(bytes) = input.blocking_read(1024) {
+        write_to(&mut output, &bytes);
+    }
+    drop(output);
+    OutgoingBody::finish(to, None).unwrap();
 }
 
 fn endless(out: ResponseOutparam) {

@@ -1,17 +1,45 @@
-//! Bodies that do not end as they should.
+//! Bodies that do not end as they should: a chunk first, so that the response's head is on its way; then what the
+//! name says.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use super::{spin, trap};
+use spin_sdk::http::{BoxBody, body, box_body};
+
+use super::{sleep, spin, trap};
 
 const CHUNK: &[u8] = &[b'x'; 1024];
 
-/// A chunk first, so that the response's head is on its way; then what the name says.
-pub struct Script {
+/// The body with this name.
+pub fn named(name: &str) -> Option<BoxBody> {
+    let then = match name {
+        "body-endless" => Then::More,
+        "body-traps" => Then::Trap,
+        "body-loops" => Then::Loop,
+        "body-fails" => Then::Fail,
+        "body-stalls" => return Some(stalling()),
+        _ => return None,
+    };
+    Some(box_body(Script { then, chunks_sent: 0 }))
+}
+
+/// Sends nothing more for a day.
+fn stalling() -> BoxBody {
+    let (mut sender, body) = body::stream::<Bytes>();
+    spin_sdk::wasip3::spawn(async move {
+        // There is room for one.
+        let _ = sender.try_send(Bytes::from_static(CHUNK));
+        sleep(Duration::from_secs(24 * 3600)).await;
+        drop(sender);
+    });
+    box_body(body)
+}
+
+struct Script {
     then: Then,
     chunks_sent: u64,
 }
@@ -20,26 +48,9 @@ pub struct Script {
 enum Then {
     /// More of the same, for ever.
     More,
-    /// Nothing, for ever.
-    Stall,
     Trap,
     Loop,
     Fail,
-}
-
-impl Script {
-    /// The body of the fault with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        let then = match name {
-            "body-endless" => Then::More,
-            "body-stalls" => Then::Stall,
-            "body-traps" => Then::Trap,
-            "body-loops" => Then::Loop,
-            "body-fails" => Then::Fail,
-            _ => return None,
-        };
-        Some(Self { then, chunks_sent: 0 })
-    }
 }
 
 impl Body for Script {
@@ -51,7 +62,6 @@ impl Body for Script {
         match self.then {
             _ if self.chunks_sent == 1 => {}
             Then::More => {}
-            Then::Stall => return Poll::Pending,
             Then::Trap => trap(),
             Then::Loop => spin(),
             Then::Fail => return Poll::Ready(Some(Err(std::io::Error::other("a failure of SECRET")))),

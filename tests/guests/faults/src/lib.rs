@@ -1,4 +1,5 @@
-//! Commits the fault that the path names. `/ok` commits none, so that a test can see the others go on.
+//! Commits the fault that the path's last segment names. `/ok` and `/hold` commit none, so that a test can see the
+//! others go on.
 //!
 //! What a panic says here ends in SECRET, so that a test can see that no client ever reads it.
 
@@ -12,22 +13,22 @@ use spin_sdk::http_service;
 use spin_sdk::wasip3::clocks::monotonic_clock;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields};
 
-use body::Script;
-
 type Answer = Result<Response<spin_sdk::http::BoxBody>, ErrorCode>;
 
 #[http_service]
 async fn handle(request: Request) -> impl IntoResponse {
     let query = request.uri().query().unwrap_or_default();
-    match request.uri().path().trim_start_matches('/') {
+    match request.uri().path().rsplit('/').next().unwrap_or_default() {
         "ok" => text("ok"),
+        // Held up for as long as its body is.
+        "hold" => Ok(Response::new(box_body(request.into_body()))),
         "panic" => panic!("a panic of SECRET"),
         "trap" => trap(),
         "exit" => std::process::exit(3),
         "recurse" => text(black_box(recurse(1)).to_string()),
         "loop" => spin(),
         "loop-later" => {
-            spin_sdk::wasip3::spawn(async { spin() });
+            spawn_later(|| spin());
             text("looping from now on")
         }
         "allocate" => allocate(),
@@ -44,11 +45,11 @@ async fn handle(request: Request) -> impl IntoResponse {
         }
         "error" => Err(ErrorCode::InternalError(Some("an error code of SECRET".into()))),
         "panic-later" => {
-            spin_sdk::wasip3::spawn(async { panic!("a late panic of SECRET") });
+            spawn_later(|| panic!("a late panic of SECRET"));
             text("panicking from now on")
         }
-        name => match Script::named(name) {
-            Some(script) => Ok(Response::new(box_body(script))),
+        name => match body::named(name) {
+            Some(body) => Ok(Response::new(body)),
             None => Ok(Response::builder().status(StatusCode::NOT_FOUND).body(box_body(String::new())).unwrap()),
         },
     }
@@ -56,6 +57,14 @@ async fn handle(request: Request) -> impl IntoResponse {
 
 fn text(text: impl Into<String>) -> Answer {
     Ok(Response::new(box_body(text.into())))
+}
+
+/// Does it once the response is on its way.
+fn spawn_later(fault: impl FnOnce() + 'static) {
+    spin_sdk::wasip3::spawn(async {
+        sleep(Duration::from_millis(50)).await;
+        fault();
+    });
 }
 
 async fn sleep(duration: Duration) {
