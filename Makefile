@@ -33,7 +33,7 @@ help: ## this list
 	@echo 'make TASK, where TASK is one of:'
 	sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' Makefile
 
-up: ## build and serve the example application (LISTEN=127.0.0.1:3000 ADMIN=127.0.0.1:3001)
+up: ## build and serve the example application (other addresses: LISTEN=127.0.0.1:80 ADMIN=127.0.0.1:81)
 	@setup/tools.sh $(GUEST_TOOLS)
 	cargo build --bin tidegate
 	exec target/debug/tidegate up --build $(if $(LISTEN),--listen $(LISTEN)) $(if $(ADMIN),--admin $(ADMIN))
@@ -56,7 +56,8 @@ guests: ## build the WebAssembly components
 lint: ## formatting, clippy, licences and sources of the dependencies
 	@cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy --target wasm32-wasip2 $(GUESTS:%=-p %) $(COMPONENT_GUESTS:%=-p %) -- -D warnings
+	# In release only because its procedural macros are there already, from `guests`.
+	cargo clippy --release --target wasm32-wasip2 $(GUESTS:%=-p %) $(COMPONENT_GUESTS:%=-p %) -- -D warnings
 	setup/tools.sh cargo-deny
 	cargo deny --log-level error check bans licenses sources
 	# Known vulnerabilities come from a database on the network, which not every
