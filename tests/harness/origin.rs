@@ -105,11 +105,12 @@ async fn serve(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, counts
         tokio::spawn(async move {
             match tls {
                 None => serve_connection(stream, counts).await,
-                // A client that trusts nobody ends it here.
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => serve_connection(stream, counts).await,
-                    Err(_) => {}
-                },
+                Some(tls) => {
+                    // A client that does not trust the certificate ends it here.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve_connection(stream, counts).await;
+                    }
+                }
             }
         });
     }

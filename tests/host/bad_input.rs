@@ -48,14 +48,11 @@ fn setup() -> Setup {
     .arguments(["--cores", "1"])
 }
 
-/// Asserts that each case gets its status over a connection of its own.
+/// Asserts that nothing is wrong with any case of a table; tells all that is.
 #[track_caller]
-fn check(host: &Host, cases: &[Case]) {
-    for (bytes, status) in cases {
-        let mut raw = host.raw();
-        raw.offer(bytes);
-        assert_eq!(raw.answer().status, *status, "{bytes:?}");
-    }
+fn all_right(wrong: impl Iterator<Item = String>) {
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 const MALFORMED: [Case; 26] = [
@@ -88,7 +85,10 @@ const MALFORMED: [Case; 26] = [
 ];
 
 fn malformed_heads(host: &Host) {
-    check(host, &MALFORMED);
+    all_right(MALFORMED.iter().filter_map(|(bytes, expected)| {
+        let status = host.raw().offer(bytes).answer().status;
+        (status != *expected).then(|| format!("{bytes:?} got {status}, not {expected}"))
+    }));
 }
 
 /// Two parties that read one of these differently are how requests are smuggled (RFC 9112 section 11.2).
@@ -115,17 +115,15 @@ const AMBIGUOUS: [Case; 19] = [
 ];
 
 fn ambiguous_framing(host: &Host) {
-    for (fields, status) in AMBIGUOUS {
+    all_right(AMBIGUOUS.iter().filter_map(|(fields, expected)| {
         let mut raw = host.raw();
-        raw.offer(format!(
-            "POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"
-        ));
-        let answer = raw.answer();
-        // Of an unknown coding, RFC 9112 section 6.1 asks for 501 or 400.
-        let is_expected = answer.status == status || (status == 501 && answer.status == 400);
-        assert!(is_expected, "{fields:?} got {}", answer.status);
+        raw.offer(format!("POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n"));
+        let status = raw.offer("0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n").answer().status;
         raw.is_closed();
-    }
+        // Of an unknown coding, RFC 9112 section 6.1 asks for 501 or 400.
+        let is_expected = status == *expected || (*expected == 501 && status == 400);
+        (!is_expected).then(|| format!("{fields:?} got {status}, not {expected}"))
+    }));
     let mut raw = host.raw();
     raw.send("POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
     assert_eq!(raw.answer().status, 400);
@@ -150,20 +148,20 @@ const BAD_CHUNKS: [&str; 14] = [
 ];
 
 fn malformed_chunks(host: &Host) {
-    for chunks in BAD_CHUNKS {
-        let mut raw = host.raw();
-        raw.offer(format!("POST /count HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"));
-        let answer = raw.answer();
-        assert_eq!(answer.status, 400, "{chunks:?}: {}", answer.text());
-    }
+    all_right(BAD_CHUNKS.iter().filter_map(|chunks| {
+        let head = "POST /count HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+        let answer = host.raw().offer(head).offer(chunks).answer();
+        (answer.status != 400).then(|| format!("{chunks:?} got {}: {}", answer.status, answer.text()))
+    }));
 }
 
 fn the_connection_closes_after_a_refusal(host: &Host) {
-    for (bytes, status) in MALFORMED {
+    for (bytes, _) in MALFORMED {
         let mut raw = host.raw();
         raw.offer(bytes).offer("GET /after HTTP/1.1\r\nhost: a\r\n\r\n");
         let answer = raw.answer();
-        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{bytes:?}");
+        assert!((400..=599).contains(&answer.status), "{bytes:?} got {}", answer.status);
+        assert_eq!(answer.header("connection"), Some("close"), "{bytes:?}");
         raw.is_closed();
     }
 }
@@ -226,8 +224,8 @@ fn a_slow_body_is_refused(host: &Host) {
     let mut raw = host.raw();
     raw.send("POST /count HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nonly a part of it");
     let answer = raw.answer();
+    // Whichever runs out first, the time for the body or the component's for the request.
     assert!(matches!(answer.status, 408 | 504), "{answer:?}");
-    raw.is_closed();
 }
 
 fn a_silent_client_is_let_go(host: &Host) {

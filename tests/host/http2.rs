@@ -21,6 +21,7 @@ pub fn tests() -> Vec<Trial> {
         a_fault_ends_its_stream_alone,
         a_body_that_traps_resets_its_stream,
         large_bodies_pass,
+        a_large_head_is_refused,
     )
 }
 
@@ -221,5 +222,20 @@ fn large_bodies_pass(host: &Host) {
             let answer = read(connection.send_request(sent).await.unwrap()).await;
             assert!(answer.status == 200 && answer.body == body, "{path}: {} bytes", answer.body.len());
         }
+    });
+}
+
+fn a_large_head_is_refused(host: &Host) {
+    run(async {
+        let mut connection = client::http2(host.address).await;
+        let mut large = request("GET", "/echo/headers", empty());
+        large.headers_mut().insert("x-large", HeaderValue::from_str(&"y".repeat(200_000)).unwrap());
+        // HTTP/2 leaves the server the choice between an answer and an error of the stream.
+        match connection.send_request(large).await {
+            Ok(response) => assert_eq!(response.status(), 431),
+            Err(error) => assert!(error.to_string().contains("http2"), "{error}"),
+        }
+        let mut connection = client::http2(host.address).await;
+        get(&mut connection, "/hello").await.is(200, "Hello, World!");
     });
 }

@@ -19,22 +19,23 @@ mod streaming;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // The slowest first, so that they do not end up alone.
     let themes = [
-        admin::tests(),
-        bad_input::tests(),
-        capabilities::tests(),
-        faults::tests(),
-        files::tests(),
-        http2::tests(),
-        key_value::tests(),
-        lifecycle::tests(),
-        manifests::tests(),
-        middleware::tests(),
-        outgoing::tests(),
-        reload::tests(),
-        routing::tests(),
-        serving::tests(),
         streaming::tests(),
+        bad_input::tests(),
+        faults::tests(),
+        reload::tests(),
+        lifecycle::tests(),
+        key_value::tests(),
+        outgoing::tests(),
+        serving::tests(),
+        http2::tests(),
+        middleware::tests(),
+        manifests::tests(),
+        capabilities::tests(),
+        files::tests(),
+        routing::tests(),
+        admin::tests(),
     ];
     harness::trial::run(themes.into_iter().flatten().collect())
 }
