@@ -37,7 +37,8 @@ pub struct Loader {
     pub staging: PathBuf,
 }
 
-/// Handlers are shared by the triggers that have the same component behind the same middlewares.
+/// Handlers are shared by the triggers that have the same component behind the same middlewares, which inherit the same.
+#[derive(Clone, Copy, PartialEq)]
 struct Chain<'m> {
     component: &'m str,
     middleware: &'m [Middleware],
@@ -96,19 +97,21 @@ impl Loading<'_> {
         let mut problems = Vec::new();
         let staged = self.stage(&mut problems);
         let mut handlers: Vec<Loaded> = Vec::new();
-        let mut chains: Vec<String> = Vec::new();
+        let mut chains: Vec<Chain<'_>> = Vec::new();
         let mut router = Router::new();
         for trigger in &self.manifest.http_triggers {
             let answer = match &trigger.target {
                 Target::Static(fixed) => static_response(fixed).map(Answer::Static),
                 Target::Component(component) => {
                     let chain = Chain { component, middleware: &trigger.middleware };
-                    let name = chain.name();
-                    let known = chains.iter().position(|chain| *chain == name);
+                    let known = chains.iter().position(|known| *known == chain);
                     known.map_or_else(
                         || {
-                            handlers.push(self.handler(&chain, &name, staged.as_ref())?);
-                            chains.push(name);
+                            // Metrics tell handlers apart by name.
+                            let twins = chains.iter().filter(|known| known.name() == chain.name()).count();
+                            let suffix = if twins > 0 { format!("#{}", twins + 1) } else { String::new() };
+                            handlers.push(self.handler(&chain, &(chain.name() + &suffix), staged.as_ref())?);
+                            chains.push(chain);
                             Ok(Answer::Handler(handlers.len() - 1))
                         },
                         |index| Ok(Answer::Handler(index)),

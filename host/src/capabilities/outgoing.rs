@@ -159,6 +159,10 @@ fn send_error(error: &legacy::Error) -> Error {
             return refused.error();
         }
         if let Some(error) = cause.downcast_ref::<io::Error>() {
+            // An io::Error does not count what it wraps among its sources.
+            if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+                return Error::TlsCertificateError;
+            }
             match error.kind() {
                 io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
                 io::ErrorKind::TimedOut => return Error::ConnectionTimeout,

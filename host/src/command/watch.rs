@@ -21,8 +21,9 @@ const INTERVAL: Duration = Duration::from_millis(300);
 /// # Errors
 /// When there can be no thread.
 pub fn start(reloader: Arc<Reloader>) -> anyhow::Result<()> {
+    // Taken before anybody is told that the host serves: what changes from then on is seen.
+    let mut seen = Snapshot::take(reloader.manifest());
     let watch = move || {
-        let mut seen = Snapshot::take(reloader.manifest());
         loop {
             std::thread::sleep(INTERVAL);
             let now = Snapshot::take(reloader.manifest());

@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::admin::metrics::Record;
 use crate::engine::ComponentBody;
+use crate::server::front::remove_reserved;
 
 /// A request's body, read by a component.
 pub enum RequestBody {
@@ -43,7 +44,7 @@ impl Body for RequestBody {
     type Error = Error;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match self.get_mut() {
+        let frame = match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Http1(receiver) => receiver.poll_frame(context),
             Self::Http2(incoming, bytes_left) => {
@@ -58,7 +59,8 @@ impl Body for RequestBody {
                 }))
             }
             Self::Component(body) => Pin::new(body).poll_frame(context),
-        }
+        };
+        frame.map(|frame| frame.map(|frame| frame.map(without_reserved_trailers)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -78,6 +80,14 @@ impl Body for RequestBody {
             Self::Component(body) => body.size_hint(),
         }
     }
+}
+
+/// Trailer fields are no way around the names that are the host's alone to set.
+fn without_reserved_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        remove_reserved(trailers);
+    }
+    frame
 }
 
 /// A channel of one frame from a connection to the reader of its body. The connection reads its socket only when
@@ -249,6 +259,12 @@ impl ResponseBody {
     /// Has `record` observed when this body is dropped.
     pub fn recorded(mut self, record: Record) -> Self {
         self.record = Some(record);
+        self
+    }
+
+    /// Nothing in place of the body; what makes it is dropped.
+    pub fn emptied(mut self) -> Self {
+        self.content = Content::Whole(Bytes::new());
         self
     }
 

@@ -106,7 +106,7 @@ impl Front {
 }
 
 /// Fields under Spin's names are the host's alone to set.
-fn remove_reserved(headers: &mut HeaderMap) {
+pub fn remove_reserved(headers: &mut HeaderMap) {
     while let Some(name) = headers.keys().find(|name| name.as_str().starts_with("spin-")).cloned() {
         headers.remove(name);
     }

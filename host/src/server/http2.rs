@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -71,7 +72,7 @@ async fn answer(
     if request.method() == Method::CONNECT {
         return Ok(problem::response(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not served here"));
     }
-    let announced = request.headers().get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > handler.body_bytes_max()) {
         return Ok(problem::response(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large"));
     }
@@ -79,7 +80,20 @@ async fn answer(
         true => RequestBody::Empty,
         false => RequestBody::Http2(body, handler.body_bytes_max()),
     });
-    Ok(handler.handle(request).await)
+    let is_head = request.method() == Method::HEAD;
+    let response = handler.handle(request).await;
+    Ok(if is_head { without_body(response) } else { response })
+}
+
+/// A response to HEAD says how long its body would be and has none (RFC 9110 section 9.3.2).
+fn without_body(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if let Some(whole) = response.body().as_whole()
+        && !(whole.is_empty() && response.headers().contains_key(CONTENT_LENGTH))
+    {
+        let length = HeaderValue::from(whole.len());
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
+    response.map(ResponseBody::emptied)
 }
 
 /// Counts a request while it is being answered.

@@ -94,7 +94,7 @@ pub fn parse(head: &Bytes) -> Result<Head, Refusal> {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Ok(_) => return Err(Refusal::BadRequest("the head is cut short")),
         Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
-        Err(httparse::Error::Version) => return Err(Refusal::VersionNotSupported),
+        Err(httparse::Error::Version) if names_a_version(head) => return Err(Refusal::VersionNotSupported),
         Err(_) => return Err(Refusal::BadRequest("the head is malformed")),
     }
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
@@ -118,6 +118,13 @@ pub fn parse(head: &Bytes) -> Result<Head, Refusal> {
         expects_continue: facts.expects_continue,
         takes_trailers: facts.takes_trailers,
     })
+}
+
+/// Whether the third word of the request line is an HTTP version, if not one of ours.
+fn names_a_version(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let version = line.splitn(3, |byte| *byte == b' ').nth(2).unwrap_or_default();
+    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
 /// The fields as a map whose values share the head's bytes.
@@ -322,6 +329,8 @@ mod tests {
             ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+            ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET / HTTP/1.1x\r\nHost: a\r\n\r\n", 400),
             ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
             ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
             ("GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417),
