@@ -159,8 +159,7 @@ fn send_error(error: &legacy::Error) -> Error {
             return refused.error();
         }
         if let Some(error) = cause.downcast_ref::<io::Error>() {
-            // An io::Error does not count what it wraps among its sources.
-            if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            if is_tls(error) {
                 return Error::TlsCertificateError;
             }
             match error.kind() {
@@ -178,6 +177,11 @@ fn send_error(error: &legacy::Error) -> Error {
         source = cause.source();
     }
     if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
+}
+
+/// An `io::Error` does not count what it wraps among its sources, and may wrap another.
+fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>() || inner.downcast_ref().is_some_and(is_tls))
 }
 
 /// A body that fails when it pauses for too long.
