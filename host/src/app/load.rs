@@ -195,6 +195,7 @@ impl Loading<'_> {
         let resolved = &self.resolved.components[id];
         Grants {
             component: Arc::from(name),
+            owner: Arc::from(id),
             environment: component.environment.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             files: staged.and_then(|staged| staged.folder_of(id)),
             allowed_hosts: Arc::new(resolved.allowed_outbound_hosts.clone()),

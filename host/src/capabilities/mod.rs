@@ -23,8 +23,10 @@ use variables::VariablesCtx;
 /// What the manifest grants to a component.
 #[derive(Clone)]
 pub struct Grants {
-    /// Its name.
+    /// Its name; that of a chain names all its components.
     pub component: Arc<str>,
+    /// The component whose entry in the manifest grants all this.
+    pub owner: Arc<str>,
     /// Its environment variables.
     pub environment: Arc<[(String, String)]>,
     /// The folder that it sees, read-only, as `/`.
@@ -61,10 +63,10 @@ pub fn surroundings(
     }
     Ok(Surroundings {
         wasi: wasi.build(),
-        outgoing: Outgoing::new(Arc::clone(&grants.component), Arc::clone(&grants.allowed_hosts), client.clone(), app),
+        outgoing: Outgoing::new(Arc::clone(&grants.owner), Arc::clone(&grants.allowed_hosts), client.clone(), app),
         key_value: KeyValueCtx::new(
             grants.key_value.clone(),
-            Arc::clone(&grants.component),
+            Arc::clone(&grants.owner),
             Arc::clone(&grants.key_value_stores),
         ),
         variables: VariablesCtx::new(Arc::clone(&grants.variables)),

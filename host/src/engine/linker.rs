@@ -7,7 +7,7 @@ use wasmtime_wasi::{p2, p3};
 use wasmtime_wasi_http::p3 as http_p3;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 
-use super::deny::NAMESPACE;
+use super::deny::{NAMESPACE, hint};
 use super::state::State;
 use crate::capabilities::{key_value, variables};
 
@@ -107,7 +107,9 @@ fn withhold(linker: &mut wasmtime::component::Linker<State>, component: &Compone
         } else if interface.starts_with("wasi-filesystem/preopens@0.3") {
             no_directories::<p3::bindings::filesystem::types::Descriptor>(&mut instance)?;
         } else if interface.starts_with("wasi-http/client@0.3") {
-            instance.func_wrap_concurrent("send", |_, (_request,): (Resource<http_p3::Request>,)| {
+            let hint = hint(name).unwrap_or_default();
+            instance.func_wrap_concurrent("send", move |_, (_request,): (Resource<http_p3::Request>,)| {
+                tracing::warn!("{hint}");
                 Box::pin(async { Ok((Err::<Resource<http_p3::Response>, _>(ErrorCode::HttpRequestDenied),)) })
             })?;
         } else if let ComponentItem::ComponentInstance(import) = import.ty {
