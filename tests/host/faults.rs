@@ -226,13 +226,17 @@ fn a_full_component_says_so_at_once() {
 }
 
 fn a_full_host_says_so_at_once() {
-    let host = alone("faults", "timeout = \"5m\"").arguments(["--max-instances", "1"]).start();
+    let host = alone("faults", "timeout = \"5m\"").arguments(["--max-instances", "1", "--cores", "2"]).start();
     let held = Held::start(&host, "/hold");
     is_full(&host.get("/ok"));
     host.wait_for_metric(FAULTS, &[("component", "it"), ("reason", "host-full")], 1.0);
     held.finish();
     host.wait_for_metric(IN_FLIGHT, &[("component", "it")], 0.0);
-    host.get("/ok").is(200, "ok");
+    // Whichever core each of them meets: an instance that idles on another one makes nobody wait.
+    for _ in 0..10 {
+        host.get("/ok").is(200, "ok");
+        host.wait_for_metric(IN_FLIGHT, &[("component", "it")], 0.0);
+    }
 }
 
 fn too_many_connections_are_told() {

@@ -14,6 +14,7 @@ pub fn tests() -> Vec<Trial> {
         "reload",
         needs ["hello", "echo"],
         a_signal_reloads_without_a_failed_request,
+        a_signal_may_come_at_once,
         requests_in_flight_end_on_what_they_began_with,
         a_failed_reload_keeps_the_old_version,
         watching_sees_the_manifest_change,
@@ -82,6 +83,18 @@ fn a_signal_reloads_without_a_failed_request() {
     });
     assert_eq!(host.metrics().sum("tidegate_component_faults_total", &[]), 0.0);
     assert_eq!(host.stop().code, Some(0));
+}
+
+fn a_signal_may_come_at_once() {
+    let setup = Setup::new(manifest("[[trigger.http]]\nroute = \"/\"\nstatic_response = { body = \"fine\" }\n"));
+    for _ in 0..5 {
+        // It says that it serves: from then on it listens to signals, too.
+        let host = setup.start();
+        host.signal(Signal::HUP);
+        wait_for_reloads(&host, "success", 1.0);
+        assert_eq!(host.stop().code, Some(0));
+        assert_eq!(setup.start().stop().code, Some(0));
+    }
 }
 
 struct EndOnDrop<'a>(&'a AtomicBool);

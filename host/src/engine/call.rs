@@ -35,10 +35,12 @@ impl Slot {
     }
 }
 
+type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
 /// An instance at work on a request. Nothing of it runs unless it is polled; it needs no task of its own.
 pub struct Call {
     /// `None` once it ended, so that what it held is free at once.
-    run: Option<Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>>,
+    run: Option<Run>,
     deadline: Instant,
     /// Made only for a call that has to wait.
     sleep: Option<Pin<Box<Sleep>>>,

@@ -179,7 +179,7 @@ impl Target {
             Pre::P3(_) => drop(instantiate(self, place).await?),
             Pre::P2(pre) => {
                 let mut store = self.new_store()?;
-                drop(pre.instantiate_async(&mut store).await.map_err(instantiation_fault)?);
+                pre.instantiate_async(&mut store).await.map_err(instantiation_fault)?;
             }
         }
         Ok(())
