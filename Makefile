@@ -40,7 +40,8 @@ up: ## build and serve the example application (other addresses: LISTEN=127.0.0.
 
 # Plain `cargo test` takes the workspace's default members: what builds natively.
 test: guests ## build the components, run every test
-	@cargo test $(TEST)
+	@cargo build --bin tidegate
+	cargo test $(TEST)
 
 guests: ## build the WebAssembly components
 	@setup/tools.sh $(GUEST_TOOLS)

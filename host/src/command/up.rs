@@ -11,7 +11,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::reload::Reloader;
 use super::{build, logs, watch};
@@ -104,6 +104,7 @@ fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<
     let reloader = Arc::new(Reloader::new(loader, manifest, Arc::clone(&status)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
+        let mut signals = Signals::listen()?;
         let admin = TcpListener::bind(options.admin).await;
         let admin = admin.with_context(|| format!("cannot listen on {} (--admin)", options.admin))?;
         let admin_address = admin.local_addr().context("the admin listener has no address")?;
@@ -116,9 +117,10 @@ fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<
         status.is_ready.store(true, Ordering::Relaxed);
         // Programs that start the host read this line; it is the only one on stdout.
         println!("{} is served on http://{} (admin: http://{admin_address})", status.app.load().name, server.address);
-        until_stopped(&reloader).await?;
+        until_stopped(&reloader, &mut signals).await;
         status.is_ready.store(false, Ordering::Relaxed);
-        drain(&server, options.drain_timeout).await
+        drain(&server, options.drain_timeout, &mut signals).await;
+        Ok(())
     })
 }
 
@@ -201,16 +203,38 @@ async fn sweep(key_value: key_value::Engine) {
     }
 }
 
-/// Waits for SIGTERM or SIGINT; SIGHUP reloads meanwhile.
-async fn until_stopped(reloader: &Arc<Reloader>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+/// The signals that are listened to, from before anybody is told that the host serves.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            hang_up: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits until the host is told to stop; SIGHUP reloads meanwhile.
+async fn until_stopped(reloader: &Arc<Reloader>, signals: &mut Signals) {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hang_up.recv() => {
                 let reloader = Arc::clone(reloader);
                 tokio::task::spawn_blocking(move || reloader.reload());
             }
@@ -219,11 +243,9 @@ async fn until_stopped(reloader: &Arc<Reloader>) -> anyhow::Result<()> {
 }
 
 /// Takes nothing new and waits for what is in flight, for as long as it may take.
-async fn drain(server: &Server, timeout: Duration) -> anyhow::Result<()> {
+async fn drain(server: &Server, timeout: Duration, signals: &mut Signals) {
     tracing::info!(?timeout, "stopping: no new requests; those in flight may finish");
     server.drain();
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let ended = async {
         while !server.has_ended() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -232,8 +254,6 @@ async fn drain(server: &Server, timeout: Duration) -> anyhow::Result<()> {
     tokio::select! {
         () = ended => tracing::info!("stopped"),
         () = tokio::time::sleep(timeout) => tracing::warn!("stopped: some requests did not finish in time"),
-        _ = terminate.recv() => tracing::warn!("stopped at once"),
-        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+        () = signals.stop() => tracing::warn!("stopped at once"),
     }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A component, or a chain of them, ready to be instantiated: what all cores share of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tidegate_edge_config::manifest::Limits;
 use wasmtime::component::Component;
@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::linker::{LinkError, Linker};
 use super::permit::{Permit, Places};
 use super::state::{State, Surroundings};
+use super::target::Target;
 use crate::capabilities::Grants;
 use crate::server::trace::TraceParent;
 
@@ -45,6 +46,8 @@ pub struct Handler {
     limits: Limits,
     /// Places for requests in flight.
     requests: Places,
+    /// The handler on each core, for a core that needs a place which another one's idle instance holds.
+    targets: Mutex<Vec<Weak<Target>>>,
     counts: Counts,
 }
 
@@ -78,6 +81,7 @@ impl Handler {
             grants,
             engine: component.engine().clone(),
             pre,
+            targets: Mutex::default(),
             requests: Places::new(limits.max_concurrent_requests as usize),
             limits,
             counts: Counts::default(),
@@ -111,6 +115,16 @@ impl Handler {
 
     pub(super) fn pre(&self) -> &Pre {
         &self.pre
+    }
+
+    pub(super) fn register(&self, target: &Arc<Target>) {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(target));
+    }
+
+    /// Drops one idle instance of whichever core. False if there is none.
+    pub fn drop_one_idle(&self) -> bool {
+        let targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        targets.iter().filter_map(Weak::upgrade).any(|target| target.drop_one_idle())
     }
 
     /// A place for one more request.

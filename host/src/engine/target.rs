@@ -68,8 +68,11 @@ const DEPTH_MAX: u8 = 8;
 
 impl Target {
     /// `handler` on one core, as part of `app`.
-    pub fn new(handler: Arc<Handler>, instances: Places, client: Client, app: Weak<CoreApp>) -> Self {
-        Self { handler, idle: Mutex::default(), is_retired: AtomicBool::new(false), instances, client, app }
+    pub fn new(handler: Arc<Handler>, instances: Places, client: Client, app: Weak<CoreApp>) -> Arc<Self> {
+        let is_retired = AtomicBool::new(false);
+        let target = Arc::new(Self { handler, idle: Mutex::default(), is_retired, instances, client, app });
+        target.handler.register(&target);
+        target
     }
 
     /// The handler.
@@ -122,7 +125,7 @@ impl Target {
         if let Some(place) = self.instances.try_take() {
             return Ok(place);
         }
-        // A place that an idle instance of this core holds is better used for a request.
+        // A place that an idle instance holds is better used for a request.
         if let Some(app) = self.app.upgrade() {
             app.drop_one_idle();
         }

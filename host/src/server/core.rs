@@ -65,7 +65,7 @@ impl CoreApp {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let target = |loaded: &crate::app::Loaded| {
                 let client = Client::new(loaded.connections.clone());
-                Arc::new(Target::new(Arc::clone(&loaded.handler), instances.clone(), client, Weak::clone(this)))
+                Target::new(Arc::clone(&loaded.handler), instances.clone(), client, Weak::clone(this))
             };
             let targets = app.handlers().iter().map(target).collect();
             // Another component is reached as its first trigger is, middlewares included.
@@ -111,9 +111,10 @@ impl CoreApp {
         })
     }
 
-    /// Frees one place that an idle instance holds.
+    /// Frees one place that an idle instance holds, one of this core if it can be.
     pub fn drop_one_idle(&self) {
-        let _ = self.targets.iter().any(|target| target.drop_one_idle());
+        let _ = self.targets.iter().any(|target| target.drop_one_idle())
+            || self.app.handlers().iter().any(|loaded| loaded.handler.drop_one_idle());
     }
 
     fn drop_expired(&self, now: Instant) {
