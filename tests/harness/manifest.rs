@@ -32,7 +32,13 @@ pub fn host_binary() -> PathBuf {
     std::env::var_os("TIDEGATE_BIN").map_or_else(|| profile_folder().join("tidegate"), PathBuf::from)
 }
 
-fn target_folder() -> PathBuf {
+/// Where this repository is.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of the repository").to_owned()
+}
+
+/// Where cargo builds.
+pub fn target_folder() -> PathBuf {
     profile_folder().parent().expect("a profile's folder is in the target folder").to_owned()
 }
 

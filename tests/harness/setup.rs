@@ -119,17 +119,22 @@ impl Setup {
 
     /// The process, its output piped.
     pub(crate) fn spawn(&self) -> Child {
-        let mut command = Command::new(host_binary());
+        let mut command = tidegate();
         command.args(["up", "--log-format", "json", "--listen", &self.listen, "--admin", &self.admin]);
         command.arg("--data").arg(&self.data).arg("-f").arg(&self.from);
         command.args(&self.arguments).envs(self.environment.iter().cloned());
-        // What the tests' own environment says is not part of the test.
-        for (name, _) in std::env::vars().filter(|(name, _)| is_ambient(name)) {
-            command.env_remove(name);
-        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("a host that can be started")
     }
+}
+
+/// The `tidegate` command. What the tests' own environment says is not part of the test.
+pub fn tidegate() -> Command {
+    let mut command = Command::new(host_binary());
+    for (name, _) in std::env::vars().filter(|(name, _)| is_ambient(name)) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// A process that does not outlive the test, whatever happens.

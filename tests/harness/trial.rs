@@ -1,5 +1,6 @@
 //! Tests as libtest-mimic runs them.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -11,15 +12,20 @@ use crate::{Host, Setup};
 /// Tests mostly wait, so there are more of them at a time than cores.
 const THREADS: usize = 8;
 
-/// A test that needs these guests. Where one is missing, the test is ignored, and its kind says why.
+/// A test that needs these guests.
 pub fn test(name: &str, guests: &[&str], run: impl FnOnce() + Send + 'static) -> Trial {
+    test_with(name, guests.iter().map(|name| guest(name)), run)
+}
+
+/// A test that needs these files. Where one is missing, the test is ignored, and its kind says why.
+pub fn test_with(name: &str, mut files: impl Iterator<Item = PathBuf>, run: impl FnOnce() + Send + 'static) -> Trial {
     let trial = Trial::test(name, move || {
         run();
         Ok(())
     });
-    match guests.iter().find(|name| !guest(name).is_file()) {
+    match files.find(|file| !file.is_file()) {
         None => trial,
-        Some(missing) => trial.with_kind(format!("needs guest-{missing}: make guests")).with_ignored_flag(true),
+        Some(missing) => trial.with_kind(format!("needs {}: make guests", missing.display())).with_ignored_flag(true),
     }
 }
 

@@ -3,6 +3,7 @@
 mod admin;
 mod bad_input;
 mod capabilities;
+mod example;
 mod faults;
 mod files;
 mod http2;
@@ -10,6 +11,7 @@ mod key_value;
 mod lifecycle;
 mod manifests;
 mod middleware;
+mod new;
 mod outgoing;
 mod reload;
 mod routing;
@@ -21,6 +23,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The slowest first, so that they do not end up alone.
     let themes = [
+        new::tests(),
         streaming::tests(),
         bad_input::tests(),
         faults::tests(),
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         middleware::tests(),
         manifests::tests(),
         capabilities::tests(),
+        example::tests(),
         files::tests(),
         routing::tests(),
         admin::tests(),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +13,8 @@ use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::fault::Fault;
+use super::instance::{Desk, Instance};
+use super::permit::Permit;
 use super::target::Target;
 use crate::server::body::ResponseBody;
 use crate::server::trace::TraceParent;
@@ -20,57 +22,54 @@ use crate::server::trace::TraceParent;
 /// A body up to this size that is complete when its head is leaves as one piece with a Content-Length.
 const GATHER_BYTES_MAX: usize = 64 * 1024;
 
-/// Where an instance leaves its response for whoever polls it.
-#[derive(Clone, Default)]
-pub struct Slot(Arc<Mutex<Option<Response<WasiBody>>>>);
-
-impl Slot {
-    /// Leaves the response.
-    pub fn put(&self, response: Response<WasiBody>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
-    }
-
-    fn take(&self) -> Option<Response<WasiBody>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+/// What a call polls.
+pub enum Work {
+    /// An instance that is kept if all goes well.
+    Kept(Instance),
+    /// An instance for this request alone.
+    SingleUse(Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>),
 }
-
-type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 
 /// An instance at work on a request. Nothing of it runs unless it is polled; it needs no task of its own.
 pub struct Call {
     /// `None` once it ended, so that what it held is free at once.
-    run: Option<Run>,
+    work: Option<Work>,
+    /// Where the response will be.
+    desk: Arc<Desk>,
     deadline: Instant,
     /// Made only for a call that has to wait.
     sleep: Option<Pin<Box<Sleep>>>,
     target: Arc<Target>,
     trace: TraceParent,
+    /// Its place among the component's requests.
+    _admitted: Permit,
 }
 
 impl Call {
-    /// A call that fails with [`Fault::Timeout`] at `deadline`.
+    /// A call of `target` that fails with [`Fault::Timeout`] at `deadline`.
     pub fn new(
-        run: impl Future<Output = Result<(), Fault>> + Send + 'static,
+        work: Work,
+        desk: Arc<Desk>,
         deadline: Instant,
         target: Arc<Target>,
         trace: TraceParent,
+        admitted: Permit,
     ) -> Self {
-        Self { run: Some(Box::pin(run)), deadline, sleep: None, target, trace }
+        Self { work: Some(work), desk, deadline, sleep: None, target, trace, _admitted: admitted }
     }
 
-    /// Runs until the response's head is in `slot`; the body goes on where it is written.
+    /// Runs until the response's head is there; the body goes on where it is written.
     ///
     /// # Errors
     /// The fault that kept it from responding; it is logged and counted by then.
-    pub async fn respond(mut self, slot: Slot) -> Result<Response<ResponseBody>, Fault> {
+    pub async fn respond(mut self) -> Result<Response<ResponseBody>, Fault> {
         let response = poll_fn(|context| {
             let ended = match self.poll(context) {
                 Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
-            match slot.take() {
+            match self.desk.take_response() {
                 Some(response) => Poll::Ready(Ok(response)),
                 None if ended => Poll::Ready(Err(self.report(Fault::NoResponse))),
                 None => Poll::Pending,
@@ -90,15 +89,21 @@ impl Call {
 
     /// Ready when the instance has finished all its work, or failed.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let Some(run) = self.run.as_mut() else { return Poll::Ready(Ok(())) };
-        let outcome = match run.as_mut().poll(context) {
+        let worked = match &mut self.work {
+            None => return Poll::Ready(Ok(())),
+            Some(Work::Kept(instance)) => instance.poll(context),
+            Some(Work::SingleUse(run)) => run.as_mut().poll(context),
+        };
+        let outcome = match worked {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => {
                 ready!(self.poll_deadline(context));
                 Err(Fault::Timeout)
             }
         };
-        self.run = None;
+        if let (Some(Work::Kept(instance)), Ok(())) = (self.work.take(), &outcome) {
+            self.target.put_back(instance);
+        }
         Poll::Ready(outcome.map_err(|fault| self.report(fault)))
     }
 
@@ -114,7 +119,7 @@ impl Call {
 
     /// Lets what the guest still does after its response go on without anybody waiting, up to its deadline.
     fn go_on_alone(mut self) {
-        if self.run.is_some()
+        if self.work.is_some()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             // The outcome was reported by `poll`; nobody is left to tell.

@@ -1,6 +1,10 @@
 //! What can go wrong with a component, each with its metric label, its status and its words for clients.
 
 use http::StatusCode;
+use wasmtime::PoolConcurrencyLimitError;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
+
+use super::state::State;
 
 /// Why a component did not answer a request as it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,26 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Why an instance could not be made.
+    pub(super) fn of_instantiation(error: &wasmtime::Error) -> Self {
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Self::HostFull;
+        }
+        Self::Instantiation(format!("{error:#}"))
+    }
+
+    /// Why an instance with this state stopped.
+    pub(super) fn of_run(error: &wasmtime::Error, state: &State) -> Self {
+        if let Some(code) = error.downcast_ref::<ErrorCode>() {
+            return Self::ErrorCode(format!("{code:?}"));
+        }
+        let mut cause = format!("{error:#}");
+        if let Some(hint) = super::deny::hint(&cause) {
+            cause = format!("{hint} ({cause})");
+        }
+        if state.memory.was_refused { Self::Memory(cause) } else { Self::Trap(cause) }
+    }
+
     /// The `reason` label in metrics and logs.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -9,8 +9,10 @@ mod compose;
 mod deny;
 mod fault;
 mod handler;
+mod instance;
 mod linker;
 mod permit;
+mod single_use;
 mod state;
 mod target;
 
