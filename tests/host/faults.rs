@@ -48,7 +48,7 @@ const OF_0_3: [Fault; 17] = [
     ("body-stalls", BrokenOff, "timeout", Limit::Time),
     ("body-loops", BrokenOff, "timeout", Limit::Time),
     ("body-traps", BrokenOff, "trap", Limit::Other),
-    ("body-fails", BrokenOff, "", Limit::Other),
+    ("body-fails", BrokenOff, "error-code", Limit::Other),
     ("loop-later", Whole, "timeout", Limit::Time),
     ("panic-later", Whole, "trap", Limit::Other),
     // The host may see that nothing will wake it, or let its time run out: then it is a timeout.
@@ -66,7 +66,7 @@ const OF_0_2: [Fault; 11] = [
     ("never", Problem(504), "timeout", Limit::Time),
     ("body-endless", BrokenOff, "timeout", Limit::Time),
     ("body-traps", BrokenOff, "trap", Limit::Other),
-    ("body-unfinished", BrokenOff, "", Limit::Other),
+    ("body-unfinished", BrokenOff, "error-code", Limit::Other),
 ];
 
 pub fn tests() -> Vec<Trial> {
@@ -136,10 +136,7 @@ fn costs_its_request_alone(host: &Host, (name, outcome, reason, limit): &Fault) 
         (BrokenOff, Ok(answer)) if answer.status == 500 => answer.is_problem(500),
         (_, answer) => panic!("{answer:?}"),
     }
-    // A component that takes its own response back has failed by none of the host's measures.
-    if !reason.is_empty() {
-        is_counted_and_logged(host, &component, name, reason);
-    }
+    is_counted_and_logged(host, &component, name, reason);
     host.get(&ok).is(200, "ok");
     host.wait_for_metric(IN_FLIGHT, &[("component", &component)], 0.0);
 }

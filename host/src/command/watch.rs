@@ -1,12 +1,12 @@
 //! `--watch`: builds and reloads when files change. Looks at modification times, which works on every file system.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use tidegate_edge_config::manifest::{Component, FileMount, Manifest};
+use tidegate_edge_config::manifest::{Component, FileMount};
 
 use super::build::build;
 use super::reload::Reloader;
@@ -28,9 +28,13 @@ pub fn start(reloader: Arc<Reloader>) -> anyhow::Result<()> {
             std::thread::sleep(INTERVAL);
             let now = Snapshot::take(reloader.manifest());
             if now != seen {
-                react(&reloader, &seen, &now);
-                // What a build writes is part of what was just reloaded.
-                seen = Snapshot::take_settled(reloader.manifest(), &now);
+                let built = rebuild(&reloader, &seen, &now);
+                // What the build wrote is loaded next; what changes from here on is seen the next time.
+                seen = Snapshot { served: Snapshot::take(reloader.manifest()).served, ..now };
+                match built {
+                    Ok(()) => reloader.reload(),
+                    Err(error) => reloader.keep(&format!("{error:#}")),
+                }
             }
         }
     };
@@ -63,29 +67,16 @@ impl Snapshot {
         }
         snapshot
     }
-
-    /// A new snapshot in which sources are as `before`, so that an edit during a build is still seen afterwards.
-    fn take_settled(path: &Path, before: &Self) -> Self {
-        Self { sources: before.sources.clone(), manifest: before.manifest, ..Self::take(path) }
-    }
 }
 
-fn react(reloader: &Reloader, before: &Snapshot, now: &Snapshot) {
-    let changed: BTreeSet<_> =
-        now.sources.iter().filter(|(id, files)| before.sources.get(*id) != Some(*files)).map(|(id, _)| id).collect();
-    if !changed.is_empty() {
-        let built = read_manifest(reloader.manifest())
-            .map_err(anyhow::Error::from)
-            .and_then(|(manifest, _)| rebuild(&manifest, reloader.manifest(), &changed));
-        if let Err(error) = built {
-            return reloader.keep(&format!("{error:#}"));
-        }
+/// Builds the components whose sources changed.
+fn rebuild(reloader: &Reloader, before: &Snapshot, now: &Snapshot) -> anyhow::Result<()> {
+    let has_changed = |id: &str| before.sources.get(id) != now.sources.get(id);
+    if now.sources.keys().any(|id| has_changed(id)) {
+        let (manifest, _) = read_manifest(reloader.manifest())?;
+        build(&manifest, folder_of(reloader.manifest()), has_changed)?;
     }
-    reloader.reload();
-}
-
-fn rebuild(manifest: &Manifest, path: &Path, changed: &BTreeSet<&String>) -> anyhow::Result<()> {
-    build(manifest, folder_of(path), |id| changed.iter().any(|changed| *changed == id))
+    Ok(())
 }
 
 fn sources(component: &Component, folder: &Path) -> Files {

@@ -187,6 +187,12 @@ impl ComponentBody {
             return Poll::Ready(Some(Err(Error::InternalError(Some(fault.reason().to_owned())))));
         }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            // A component that hands the request's body on fails with its client.
+            if let Some(Err(error)) = &frame
+                && !matches!(error, Error::ConnectionTerminated | Error::HttpRequestBodySize(_))
+            {
+                call.report(Fault::ErrorCode(format!("its body broke off: {error}")));
+            }
             return Poll::Ready(frame);
         }
         // The guest may have ended long ago and left a body that comes from elsewhere.
