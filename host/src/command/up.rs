@@ -114,6 +114,7 @@ fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<
         }
         tokio::spawn(serve_admin(admin, Admin(Arc::clone(&status))));
         tokio::spawn(sweep(key_value.clone()));
+        tokio::spawn(watch_swap());
         status.is_ready.store(true, Ordering::Relaxed);
         // Programs that start the host read this line; it is the only one on stdout.
         println!("{} is served on http://{} (admin: http://{admin_address})", status.app.load().name, server.address);
@@ -181,6 +182,18 @@ async fn serve_admin(listener: TcpListener, admin: Admin) {
             }
         }
     }
+}
+
+/// Says so when swap is turned on while the engine relies on there being none.
+async fn watch_swap() {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    if engine::has_swap() {
+        return;
+    }
+    while !engine::has_swap() {
+        interval.tick().await;
+    }
+    tracing::error!("swap was turned on, and instances could see what others left in memory: restart tidegate");
 }
 
 async fn sweep(key_value: key_value::Engine) {

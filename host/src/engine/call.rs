@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use super::fault::Fault;
 use super::instance::{Desk, Instance};
 use super::permit::Permit;
-use super::target::Target;
+use super::target::{Journey, Target};
 use crate::server::body::ResponseBody;
 use crate::server::trace::TraceParent;
 
@@ -36,7 +36,7 @@ pub struct Call {
     work: Option<Work>,
     /// Where the response will be.
     desk: Arc<Desk>,
-    deadline: Instant,
+    started: Instant,
     /// Made only for a call that has to wait.
     sleep: Option<Pin<Box<Sleep>>>,
     target: Arc<Target>,
@@ -46,16 +46,10 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call of `target` that fails with [`Fault::Timeout`] at `deadline`.
-    pub fn new(
-        work: Work,
-        desk: Arc<Desk>,
-        deadline: Instant,
-        target: Arc<Target>,
-        trace: TraceParent,
-        admitted: Permit,
-    ) -> Self {
-        Self { work: Some(work), desk, deadline, sleep: None, target, trace, _admitted: admitted }
+    /// A call of `target` that fails with [`Fault::Timeout`] when it takes longer than the handler's limit.
+    pub fn new(work: Work, desk: Arc<Desk>, target: Arc<Target>, journey: &Journey, admitted: Permit) -> Self {
+        let (started, trace) = (journey.started, journey.trace);
+        Self { work: Some(work), desk, started, sleep: None, target, trace, _admitted: admitted }
     }
 
     /// Runs until the response's head is there; the body goes on where it is written.
@@ -64,15 +58,11 @@ impl Call {
     /// The fault that kept it from responding; it is logged and counted by then.
     pub async fn respond(mut self) -> Result<Response<ResponseBody>, Fault> {
         let response = poll_fn(|context| {
-            let ended = match self.poll(context) {
-                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
-                Poll::Ready(Ok(())) => true,
-                Poll::Pending => false,
-            };
+            let worked = self.poll(context)?;
             match self.desk.take_response() {
                 Some(response) => Poll::Ready(Ok(response)),
-                None if ended => Poll::Ready(Err(self.report(Fault::NoResponse))),
-                None => Poll::Pending,
+                None if worked.is_ready() => Poll::Ready(Err(self.report(Fault::NoResponse))),
+                None => self.poll_deadline(context).map(Err),
             }
         })
         .await?;
@@ -94,22 +84,21 @@ impl Call {
             Some(Work::Kept(instance)) => instance.poll(context),
             Some(Work::SingleUse(run)) => run.as_mut().poll(context),
         };
-        let outcome = match worked {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => {
-                ready!(self.poll_deadline(context));
-                Err(Fault::Timeout)
-            }
-        };
+        let outcome = ready!(worked);
         if let (Some(Work::Kept(instance)), Ok(())) = (self.work.take(), &outcome) {
             self.target.put_back(instance);
         }
         Poll::Ready(outcome.map_err(|fault| self.report(fault)))
     }
 
-    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.deadline;
-        self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline))).as_mut().poll(context)
+    /// Ready once the time is up; all work is ended then. Asked only by those who have to wait: a timer costs more than
+    /// most other things on the way of a request.
+    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        let deadline = self.started + self.target.handler().limits().timeout;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        ready!(sleep.as_mut().poll(context));
+        self.work = None;
+        Poll::Ready(self.report(Fault::Timeout))
     }
 
     fn report(&self, fault: Fault) -> Fault {
@@ -123,7 +112,10 @@ impl Call {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             // The outcome was reported by `poll`; nobody is left to tell.
-            runtime.spawn(async move { poll_fn(|context| self.poll(context)).await.ok() });
+            runtime.spawn(poll_fn(move |context| match self.poll(context) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => self.poll_deadline(context).map(drop),
+            }));
         }
     }
 }
@@ -196,8 +188,7 @@ impl ComponentBody {
             return Poll::Ready(frame);
         }
         // The guest may have ended long ago and left a body that comes from elsewhere.
-        ready!(call.poll_deadline(context));
-        let fault = call.report(Fault::Timeout);
+        let fault = ready!(call.poll_deadline(context));
         Poll::Ready(Some(Err(Error::InternalError(Some(fault.reason().to_owned())))))
     }
 

@@ -86,7 +86,6 @@ impl Target {
             return Err(Fault::Loop);
         }
         let admitted = self.handler.admit()?;
-        let deadline = journey.started + self.handler.limits().timeout;
         let job = Job { request, journey };
         let (work, desk) = match self.handler.pre() {
             Pre::P3(pre) => {
@@ -105,7 +104,7 @@ impl Target {
                 (Work::SingleUse(Box::pin(run)), desk)
             }
         };
-        Ok(Call::new(work, desk, deadline, Arc::clone(self), journey.trace, admitted))
+        Ok(Call::new(work, desk, Arc::clone(self), &journey, admitted))
     }
 
     fn take_place(&self) -> Result<Permit, Fault> {

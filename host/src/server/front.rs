@@ -22,6 +22,10 @@ use crate::engine::{Fault, Journey};
 /// Largest request body, in bytes. Beyond it: 413.
 const BODY_BYTES_MAX: u64 = 1 << 30;
 
+const FULL_URL: HeaderName = HeaderName::from_static(spin::FULL_URL);
+const PATH_INFO: HeaderName = HeaderName::from_static(spin::PATH_INFO);
+const CLIENT_ADDR: HeaderName = HeaderName::from_static(spin::CLIENT_ADDR);
+
 /// The requests of one connection.
 pub struct Front {
     core: Arc<Core>,
@@ -108,9 +112,9 @@ impl Front {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let mut headers = Vec::with_capacity(8 + route.capture_names.len());
         headers.extend(route.fixed_headers.iter().cloned());
-        headers.push((HeaderName::from_static(spin::FULL_URL), value(&spin::full_url("http", host, target))));
-        headers.push((HeaderName::from_static(spin::PATH_INFO), value(found.trailing)));
-        headers.push((HeaderName::from_static(spin::CLIENT_ADDR), self.client.clone()));
+        headers.push((FULL_URL, value(&spin::full_url("http", host, target))));
+        headers.push((PATH_INFO, value(found.trailing)));
+        headers.push((CLIENT_ADDR, self.client.clone()));
         let captures = route.capture_names.iter().zip(found.captures());
         headers.extend(captures.map(|(name, (_, captured))| (name.clone(), value(captured))));
         headers

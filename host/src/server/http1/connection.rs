@@ -123,7 +123,8 @@ async fn exchange(
     };
     let (parts, ()) = head.request.into_parts();
     let written = {
-        let respond = async {
+        // Pinned where they are made: they are large, and would be copied into the select.
+        let respond = pin!(async {
             let mut response = pin!(handler.handle(Request::from_parts(parts, body)));
             let response = match poll_once(|context| response.as_mut().poll(context)).await {
                 Some(response) => response,
@@ -133,14 +134,14 @@ async fn exchange(
                 }
             };
             writer.respond(response, asked, &mut keep_alive, &started).await
-        };
-        let feed = async {
+        });
+        let feed = pin!(async {
             if let (Some(sender), Some(incoming)) = (sender, incoming.as_mut()) {
                 reader.feed(incoming, sender, &started).await?;
             }
             reader.until_closed().await;
             Ok(())
-        };
+        });
         tokio::select! {
             biased;
             written = respond => Some(written),
