@@ -242,7 +242,7 @@ pub struct ResponseBody {
 #[derive(Debug)]
 enum Content {
     Whole(Bytes),
-    Component(ComponentBody),
+    Component(Box<ComponentBody>),
 }
 
 impl ResponseBody {
@@ -253,7 +253,7 @@ impl ResponseBody {
 
     /// A body that a component makes as it is written.
     pub fn component(body: ComponentBody) -> Self {
-        Self { content: Content::Component(body), record: None }
+        Self { content: Content::Component(Box::new(body)), record: None }
     }
 
     /// Has `record` observed when this body is dropped.
