@@ -80,7 +80,7 @@ fn pooling(instances_max: u32) -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES_PER_INSTANCE)
         .max_tables_per_component(TABLES_PER_INSTANCE)
         .max_unused_warm_slots(256)
-        .decommit_batch_size(16)
+        .decommit_batch_size(64)
         .pagemap_scan(if has_swap() { Enabled::No } else { Enabled::Auto })
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
         .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
