@@ -227,6 +227,8 @@ fn a_full_host_says_so_at_once() {
     let held = Held::start(&host, "/hold");
     is_full(&host.get("/ok"));
     host.wait_for_metric(FAULTS, &[("component", "it"), ("reason", "host-full")], 1.0);
+    let made = host.metrics().sum("tidegate_component_instances_total", &[("component", "it")]);
+    assert_eq!(made, 1.0, "what is refused makes no instance");
     held.finish();
     host.wait_for_metric(IN_FLIGHT, &[("component", "it")], 0.0);
     // Whichever core each of them meets: an instance that idles on another one makes nobody wait.

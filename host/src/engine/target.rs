@@ -91,7 +91,10 @@ impl Target {
             Pre::P3(pre) => {
                 let mut instance = match self.take_idle() {
                     Some(instance) => instance,
-                    None => Instance::new(self.new_store()?, pre.clone(), self.take_place()?),
+                    None => {
+                        let (store, place) = self.new_store()?;
+                        Instance::new(store, pre.clone(), place)
+                    }
                 };
                 instance.start(job);
                 let desk = Arc::clone(instance.desk());
@@ -99,8 +102,8 @@ impl Target {
             }
             Pre::P2(pre) => {
                 let desk = Arc::default();
-                let place = self.take_place()?;
-                let run = single_use::run(self.new_store()?, pre.clone(), job, Arc::clone(&desk), place);
+                let (store, place) = self.new_store()?;
+                let run = single_use::run(store, pre.clone(), job, Arc::clone(&desk), place);
                 (Work::SingleUse(Box::pin(run)), desk)
             }
         };
@@ -164,8 +167,7 @@ impl Target {
     /// # Errors
     /// When there is no place, or the component cannot be instantiated.
     pub async fn instantiate_and_drop(&self) -> Result<(), Fault> {
-        let _place = self.take_place()?;
-        let mut store = self.new_store()?;
+        let (mut store, _place) = self.new_store()?;
         let made = match self.handler.pre() {
             Pre::P3(pre) => pre.instantiate_async(&mut store).await.map(drop),
             Pre::P2(pre) => pre.instantiate_async(&mut store).await.map(drop),
@@ -173,10 +175,12 @@ impl Target {
         made.map_err(|error| Fault::of_instantiation(&error))
     }
 
-    fn new_store(&self) -> Result<Store<State>, Fault> {
+    /// A store for one instance, and its place. A full host says so before anything is made.
+    fn new_store(&self) -> Result<(Store<State>, Permit), Fault> {
+        let place = self.take_place()?;
         let surroundings =
             capabilities::surroundings(self.handler.grants(), self.handler.limits(), &self.client, self.app.clone())
                 .map_err(|error| Fault::Instantiation(format!("{error:#}")))?;
-        Ok(self.handler.new_store(surroundings))
+        Ok((self.handler.new_store(surroundings), place))
     }
 }
