@@ -91,8 +91,8 @@ impl Call {
         Poll::Ready(outcome.map_err(|fault| self.report(fault)))
     }
 
-    /// Ready once the time is up; all work is ended then. Asked only by those who have to wait: a timer costs more than
-    /// most other things on the way of a request.
+    /// Ready once the time is up; all work is ended then. A call that is done without waiting never asks: it needs no
+    /// timer.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
         let deadline = self.started + self.target.handler().limits().timeout;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
@@ -187,9 +187,7 @@ impl ComponentBody {
             }
             return Poll::Ready(frame);
         }
-        // The guest may have ended long ago and left a body that comes from elsewhere.
-        let fault = ready!(call.poll_deadline(context));
-        Poll::Ready(Some(Err(Error::InternalError(Some(fault.reason().to_owned())))))
+        Poll::Pending
     }
 
     /// The next frame, as [`Body::poll_frame`].
@@ -200,6 +198,14 @@ impl ComponentBody {
         match std::mem::replace(&mut self.then, Then::Nothing) {
             Then::More => {
                 self.then = Then::More;
+                // Asked even while frames are ready, for there may be no end of them; and even if the guest ended long
+                // ago, for the body that it left may come from elsewhere.
+                if let Some(call) = self.call.as_mut()
+                    && let Poll::Ready(fault) = call.poll_deadline(context)
+                {
+                    self.then = Then::Nothing;
+                    return Poll::Ready(Some(Err(Error::InternalError(Some(fault.reason().to_owned())))));
+                }
                 self.poll_more(context)
             }
             Then::Trailers(trailers) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
