@@ -186,10 +186,10 @@ async fn serve_admin(listener: TcpListener, admin: Admin) {
 
 /// Says so when swap is turned on while the engine relies on there being none.
 async fn watch_swap() {
-    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
-    if engine::has_swap() {
+    if !engine::relies_on_no_swap() {
         return;
     }
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
     while !engine::has_swap() {
         interval.tick().await;
     }

@@ -16,6 +16,7 @@ mod single_use;
 mod state;
 mod target;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -81,14 +82,21 @@ fn pooling(instances_max: u32) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES_PER_INSTANCE)
         .max_unused_warm_slots(256)
         .decommit_batch_size(64)
-        .pagemap_scan(if has_swap() { Enabled::No } else { Enabled::Auto })
+        .pagemap_scan(if relies_on_no_swap() { Enabled::Auto } else { Enabled::No })
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
         .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
     pooling
 }
 
-/// Whether pages may be swapped out. A scan for dirty pages takes those for clean, so that the next instance would see
-/// what the last one wrote; without the scan a memory is cleared from its start, which takes a third of a 0.2 request.
+/// Whether instances' memories are cleared by a scan for dirty pages, decided once. The scan takes pages that were swapped
+/// out for clean, so that the next instance would see what the last one wrote; without it a memory is cleared from its
+/// start, which takes a third of a 0.2 request.
+pub fn relies_on_no_swap() -> bool {
+    static RELIES: LazyLock<bool> = LazyLock::new(|| !has_swap());
+    *RELIES
+}
+
+/// Whether pages may be swapped out, now.
 pub fn has_swap() -> bool {
     // One line is the table's head. Where it cannot be read there may be swap.
     std::fs::read_to_string("/proc/swaps").map_or(true, |table| table.lines().count() > 1)
