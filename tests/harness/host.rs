@@ -81,6 +81,18 @@ impl Host {
         Raw::connect(self.address)
     }
 
+    /// A request whose body goes on until the test ends it, to a component that sends each piece of it back.
+    ///
+    /// # Panics
+    /// When the first piece does not come back.
+    pub fn held(&self, path: &str) -> Raw {
+        let mut raw = self.raw();
+        raw.send(format!("POST {path} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n"));
+        assert_eq!(raw.head().status, 200);
+        assert_eq!(raw.take(10), b"5\r\nfirst\r\n");
+        raw
+    }
+
     /// The answer of the admin side to a GET of `path`.
     pub fn admin(&self, path: &str) -> Answer {
         let request = Request::get(path).body(client::empty()).expect("a request");

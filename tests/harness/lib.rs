@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub use client::{Answer, run};
 pub use host::{Ended, Host};
 pub use libtest_mimic::Trial;
-pub use manifest::manifest;
+pub use manifest::{manifest, served};
 pub use raw::Raw;
 pub use setup::Setup;
 

@@ -17,6 +17,19 @@ pub fn manifest(text: &str) -> String {
     whole
 }
 
+/// A manifest with a component for each (route, guest), called like its guest, and with `more` behind them.
+pub fn served(components: &[(&str, &str)], more: &str) -> String {
+    let text = components.iter().map(|(route, guest)| component_at(route, guest, &format!("guest:{guest}")));
+    manifest(&(text.collect::<String>() + more))
+}
+
+/// A trigger and its component: keys that are put behind them are the component's.
+pub fn component_at(route: &str, name: &str, source: &str) -> String {
+    format!(
+        "[[trigger.http]]\nroute = \"{route}\"\ncomponent = \"{name}\"\n[component.{name}]\nsource = \"{source}\"\n"
+    )
+}
+
 /// The file of the component that `make guests` builds from tests/guests/NAME.
 pub fn guest(name: &str) -> PathBuf {
     guests_folder().join(format!("guest_{}.wasm", name.replace('-', "_")))

@@ -2,7 +2,7 @@
 
 use harness::client::{empty, one_value};
 use harness::metrics::Metrics;
-use harness::{Host, Setup, Trial, manifest, tests};
+use harness::{Host, Setup, Trial, served, tests};
 use http::Request;
 
 const DURATION: &str = "http_server_request_duration_seconds";
@@ -37,20 +37,9 @@ pub fn tests() -> Vec<Trial> {
 }
 
 fn setup() -> Setup {
-    Setup::new(manifest(
+    Setup::new(served(
+        &[("/echo/...", "echo"), ("/faults/:name", "faults")],
         r#"
-        [[trigger.http]]
-        route = "/echo/..."
-        component = "echo"
-        [component.echo]
-        source = "guest:echo"
-
-        [[trigger.http]]
-        route = "/faults/:name"
-        component = "faults"
-        [component.faults]
-        source = "guest:faults"
-
         [[trigger.http]]
         route = "/caller/..."
         component = "caller"

@@ -1,6 +1,6 @@
 //! What is no proper request: refused by the book, and never seen by a component.
 
-use harness::{Host, Raw, Setup, Trial, manifest, tests};
+use harness::{Host, Raw, Setup, Trial, served, tests};
 
 /// Bytes, and the status that they get.
 type Case = (&'static str, u16);
@@ -29,14 +29,9 @@ pub fn tests() -> Vec<Trial> {
 }
 
 fn setup() -> Setup {
-    Setup::new(manifest(
+    Setup::new(served(
+        &[("/...", "echo")],
         r#"
-        [[trigger.http]]
-        route = "/..."
-        component = "echo"
-        [component.echo]
-        source = "guest:echo"
-
         # Only the test that looks for what got through uses this one.
         [[trigger.http]]
         route = "/guarded/..."

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use harness::client::{self, empty, with_host};
+use harness::manifest::component_at;
 use harness::trial::{Shared, test};
 use harness::{Answer, Host, Raw, Setup, Trial, manifest, run, tests, wait_for};
 use http::Request;
@@ -96,11 +97,8 @@ pub fn tests() -> Vec<Trial> {
 fn setup(guest: &str, faults: &[Fault]) -> Setup {
     let components = faults.iter().map(|(name, _, _, limit)| {
         let timeout = if *limit == Limit::Time { "3s" } else { "5m" };
-        format!(
-            "[[trigger.http]]\nroute = \"/c-{name}/...\"\ncomponent = \"c-{name}\"\n\
-             [component.c-{name}]\nsource = \"guest:{guest}\"\n\
-             [component.c-{name}.tool.tidegate]\ntimeout = \"{timeout}\"\n"
-        )
+        component_at(&format!("/c-{name}/..."), &format!("c-{name}"), &format!("guest:{guest}"))
+            + &format!("[component.c-{name}.tool.tidegate]\ntimeout = \"{timeout}\"\n")
     });
     Setup::new(manifest(&components.collect::<String>())).arguments(["--cores", "1"])
 }
@@ -176,11 +174,7 @@ struct Held(Raw);
 
 impl Held {
     fn start(host: &Host, path: &str) -> Self {
-        let mut raw = host.raw();
-        raw.send(format!("POST {path} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n"));
-        assert_eq!(raw.head().status, 200);
-        assert_eq!(raw.take(10), b"5\r\nfirst\r\n");
-        Self(raw)
+        Self(host.held(path))
     }
 
     fn go_on(&mut self) {
@@ -196,10 +190,8 @@ impl Held {
 
 /// An application of one component, which has all routes.
 fn alone(guest: &str, limits: &str) -> Setup {
-    Setup::new(manifest(&format!(
-        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"it\"\n\
-         [component.it]\nsource = \"guest:{guest}\"\n[component.it.tool.tidegate]\n{limits}\n"
-    )))
+    let component = component_at("/...", "it", &format!("guest:{guest}"));
+    Setup::new(manifest(&format!("{component}[component.it.tool.tidegate]\n{limits}\n")))
 }
 
 fn is_full(answer: &Answer) {

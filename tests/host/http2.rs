@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use harness::client::{self, channel, empty, full, next_data, one_value, read};
-use harness::{Host, Setup, Trial, manifest, run, tests};
+use harness::{Host, Setup, Trial, run, served, tests};
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::BodyExt;
 use hyper::client::conn::http2::SendRequest;
+
+use crate::streaming::pieces_come_back;
 
 pub fn tests() -> Vec<Trial> {
     tests!(
@@ -26,38 +28,15 @@ pub fn tests() -> Vec<Trial> {
 }
 
 fn setup() -> Setup {
-    Setup::new(manifest(
+    Setup::new(served(
+        &[
+            ("/hello", "hello"),
+            ("/hello-p2", "hello-p2"),
+            ("/echo/...", "echo"),
+            ("/echo-p2/...", "echo-p2"),
+            ("/:fault", "faults"),
+        ],
         r#"
-        [[trigger.http]]
-        route = "/hello"
-        component = "hello"
-        [component.hello]
-        source = "guest:hello"
-
-        [[trigger.http]]
-        route = "/hello-p2"
-        component = "hello-p2"
-        [component.hello-p2]
-        source = "guest:hello-p2"
-
-        [[trigger.http]]
-        route = "/echo/..."
-        component = "echo"
-        [component.echo]
-        source = "guest:echo"
-
-        [[trigger.http]]
-        route = "/echo-p2/..."
-        component = "echo-p2"
-        [component.echo-p2]
-        source = "guest:echo-p2"
-
-        [[trigger.http]]
-        route = "/:fault"
-        component = "faults"
-        [component.faults]
-        source = "guest:faults"
-
         [[trigger.http]]
         route = "/fixed"
         static_response = { headers = { x-mark = "m" }, body = "fixed" }
@@ -110,17 +89,7 @@ fn bodies_stream_in_both_directions(host: &Host) {
     for path in ["/echo/back", "/echo/copy", "/echo-p2/"] {
         run(async {
             let mut connection = client::http2(host.address).await;
-            let (mut sender, body) = channel();
-            sender.send_data(Bytes::from_static(b"piece 0")).await.unwrap();
-            let mut response = connection.send_request(request("POST", path, body)).await.unwrap().into_body();
-            assert_eq!(next_data(&mut response).await, "piece 0", "{path}");
-            for number in 1..5 {
-                let piece = format!("piece {number}");
-                sender.send_data(Bytes::from(piece.clone())).await.unwrap();
-                assert_eq!(next_data(&mut response).await, piece, "{path}");
-            }
-            drop(sender);
-            assert!(response.collect().await.unwrap().to_bytes().is_empty(), "{path}");
+            pieces_come_back(path, 5, |body| connection.send_request(request("POST", path, body))).await;
         });
     }
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use harness::client::{self, channel, empty, next_data};
-use harness::{Host, Raw, Setup, Trial, manifest, run, tests, wait_for};
+use harness::manifest::{component_at, guest};
+use harness::{Host, Raw, Setup, Trial, manifest, run, served, tests, wait_for};
 use http::Request;
 use http_body_util::BodyExt;
 use rustix::process::Signal;
@@ -32,36 +33,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 fn setup() -> Setup {
-    Setup::new(manifest(
-        r#"
-        [[trigger.http]]
-        route = "/..."
-        component = "echo"
-        [component.echo]
-        source = "guest:echo"
-
-        [[trigger.http]]
-        route = "/hello"
-        component = "hello"
-        [component.hello]
-        source = "guest:hello"
-
-        [[trigger.http]]
-        route = "/faults/..."
-        component = "faults"
-        [component.faults]
-        source = "guest:faults"
-        "#,
-    ))
-}
-
-/// A request whose body goes on until the test ends it.
-fn held(host: &Host) -> Raw {
-    let mut raw = host.raw();
-    raw.send("POST /copy HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n");
-    assert_eq!(raw.head().status, 200);
-    assert_eq!(raw.take(10), b"5\r\nfirst\r\n");
-    raw
+    Setup::new(served(&[("/...", "echo"), ("/hello", "hello"), ("/faults/...", "faults")], ""))
 }
 
 fn finish(mut raw: Raw) -> Raw {
@@ -78,7 +50,7 @@ fn is_closed_to_new_ones(host: &Host) {
 fn a_signal_lets_requests_finish() {
     for signal in [Signal::TERM, Signal::INT] {
         let host = setup().start();
-        let (first, second) = (held(&host), held(&host));
+        let (first, second) = (host.held("/copy"), host.held("/copy"));
         host.signal(signal);
         is_closed_to_new_ones(&host);
         finish(first).is_closed();
@@ -138,7 +110,7 @@ fn idle_connections_do_not_hold_up_the_end() {
 
 fn the_end_has_a_deadline() {
     let host = setup().arguments(["--drain-timeout", "1s"]).start();
-    let mut held = held(&host);
+    let mut held = host.held("/copy");
     let ended = host.stop();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let rest = held.rest();
@@ -147,7 +119,7 @@ fn the_end_has_a_deadline() {
 
 fn a_second_signal_ends_at_once() {
     let host = setup().arguments(["--drain-timeout", "10m"]).start();
-    let _held = held(&host);
+    let _held = host.held("/copy");
     host.signal(Signal::TERM);
     is_closed_to_new_ones(&host);
     host.signal(Signal::TERM);
@@ -158,7 +130,7 @@ fn a_second_signal_ends_at_once() {
 fn readiness_ends_before_service_does() {
     let host = setup().start();
     assert_eq!(host.admin("/readyz").status, 200);
-    let held = held(&host);
+    let held = host.held("/copy");
     host.signal(Signal::TERM);
     wait_for("the host to be unready", || (host.admin("/readyz").status == 503).then_some(()));
     assert_eq!(host.admin("/healthz").status, 200);
@@ -245,11 +217,9 @@ fn foreign_compiled_components_are_made_again() {
 }
 
 fn building_comes_first_when_asked_for() {
-    let text = manifest(
-        "[[trigger.http]]\nroute = \"/\"\ncomponent = \"it\"\n[component.it]\nsource = \"built/it.wasm\"\n\
-         build = { command = [\"mkdir -p ../built\", \"cp guest ../built/it.wasm\"], workdir = \"source\" }\n",
-    );
-    let wasm = std::fs::read(harness::manifest::guest("hello")).unwrap();
+    let build = "build = { command = [\"mkdir -p ../built\", \"cp guest ../built/it.wasm\"], workdir = \"source\" }\n";
+    let text = manifest(&(component_at("/", "it", "built/it.wasm") + build));
+    let wasm = std::fs::read(guest("hello")).unwrap();
     let setup = Setup::new(text).file("source/guest", wasm);
     assert_eq!(setup.fail().code, Some(2));
     setup.clone().arguments(["--build"]).start().get("/").is(200, "Hello, World!");

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use harness::manifest::guest;
+use harness::manifest::{component_at, guest};
 use harness::{Ended, Setup, Trial, manifest, tests};
 
 /// A small application in which `what` is wrong.
@@ -63,7 +63,7 @@ fn ends_with(ended: &Ended, code: i32, lines: &[&[&str]]) {
 }
 
 fn component(source: &str) -> String {
-    manifest(&format!("[[trigger.http]]\nroute = \"/\"\ncomponent = \"it\"\n[component.it]\nsource = \"{source}\"\n"))
+    manifest(&component_at("/", "it", source))
 }
 
 fn a_missing_manifest() {

@@ -1,11 +1,11 @@
 //! Components in front of others: in their order, with what they inherit and no more.
 
-use bytes::Bytes;
-use harness::client::{self, channel, empty, next_data, with_host};
+use harness::client::{self, empty, with_host};
 use harness::origin::Origin;
 use harness::{Answer, Host, Setup, Trial, manifest, run, tests};
 use http::Request;
-use http_body_util::BodyExt;
+
+use crate::streaming::pieces_come_back;
 
 pub fn tests() -> Vec<Trial> {
     let mut all = tests!(
@@ -164,16 +164,10 @@ fn it_inherits_by_name(host: &Host) {
 
 fn bodies_and_trailers_stream_through(host: &Host) {
     run(async {
-        let (mut sender, body) = channel();
+        let path = "/stamp-first/copy";
         let mut connection = client::http1(host.address).await;
-        let request = with_host(Request::post("/stamp-first/copy").body(body).unwrap(), host.address);
-        sender.send_data(Bytes::from_static(b"piece 0")).await.unwrap();
-        let mut response = connection.send_request(request).await.unwrap().into_body();
-        assert_eq!(next_data(&mut response).await, "piece 0");
-        sender.send_data(Bytes::from_static(b"piece 1")).await.unwrap();
-        assert_eq!(next_data(&mut response).await, "piece 1");
-        drop(sender);
-        assert!(response.collect().await.unwrap().to_bytes().is_empty());
+        let request = |body| with_host(Request::post(path).body(body).unwrap(), host.address);
+        pieces_come_back(path, 2, |body| connection.send_request(request(body))).await;
     });
     let mut raw = host.raw();
     raw.send(

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use harness::client::{self, channel, empty, with_host};
 use harness::origin::Origin;
-use harness::{Host, Setup, Trial, manifest, run, tests, wait_for};
+use harness::{Host, Setup, Trial, manifest, run, served, tests, wait_for};
 use http::{HeaderMap, HeaderValue, Request};
 
 const FAULTS: &str = "tidegate_component_faults_total";
@@ -203,7 +203,8 @@ fn https_needs_a_certificate_that_is_trusted() {
 }
 
 fn internal_setup() -> Setup {
-    Setup::new(manifest(
+    Setup::new(served(
+        &[("/echo/...", "echo")],
         r#"
         [[trigger.http]]
         route = "/caller/..."
@@ -211,12 +212,6 @@ fn internal_setup() -> Setup {
         [component.caller]
         source = "guest:capabilities"
         allowed_outbound_hosts = ["http://*.spin.internal"]
-
-        [[trigger.http]]
-        route = "/echo/..."
-        component = "echo"
-        [component.echo]
-        source = "guest:echo"
 
         [[trigger.http]]
         route = { private = true }

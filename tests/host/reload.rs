@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use harness::manifest::guest;
+use harness::manifest::{component_at, guest};
 use harness::{Host, Raw, Setup, Trial, manifest, tests};
 use rustix::process::Signal;
 
@@ -27,10 +27,8 @@ pub fn tests() -> Vec<Trial> {
 
 /// An application whose `/version` says `version`.
 fn version(version: &str) -> String {
-    manifest(&format!(
-        "[[trigger.http]]\nroute = \"/version\"\nstatic_response = {{ body = \"{version}\" }}\n\
-         [[trigger.http]]\nroute = \"/echo/...\"\ncomponent = \"echo\"\n[component.echo]\nsource = \"guest:echo\"\n"
-    ))
+    let text = format!("[[trigger.http]]\nroute = \"/version\"\nstatic_response = {{ body = \"{version}\" }}\n");
+    manifest(&(text + &component_at("/echo/...", "echo", "guest:echo")))
 }
 
 fn write(setup: &Setup, text: impl AsRef<str>) {
@@ -107,10 +105,7 @@ impl Drop for EndOnDrop<'_> {
 
 fn requests_in_flight_end_on_what_they_began_with() {
     let host = Setup::new(version("old")).start();
-    let mut held = host.raw();
-    held.send("POST /echo/copy HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n");
-    assert_eq!(held.head().status, 200);
-    assert_eq!(held.take(10), b"5\r\nfirst\r\n");
+    let mut held = host.held("/echo/copy");
     // The component is gone from the new version.
     write(host.setup(), manifest("[[trigger.http]]\nroute = \"/version\"\nstatic_response = { body = \"new\" }\n"));
     host.signal(Signal::HUP);
@@ -166,9 +161,7 @@ fn watching_sees_the_manifest_change() {
 
 /// One component at `/`, from a file beside the manifest.
 fn local(more: &str) -> Setup {
-    Setup::new(manifest(&format!(
-        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"it\"\n[component.it]\nsource = \"it.wasm\"\n{more}\n"
-    )))
+    Setup::new(manifest(&(component_at("/...", "it", "it.wasm") + more + "\n")))
 }
 
 fn watching_sees_a_component_change() {

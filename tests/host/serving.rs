@@ -1,7 +1,7 @@
 //! One request after the other over HTTP/1.1: answers, connections, what HTTP asks of a server.
 
 use harness::client::{empty, full};
-use harness::{Host, Setup, Trial, manifest, tests};
+use harness::{Host, Setup, Trial, served, tests};
 use http::Request;
 
 pub fn tests() -> Vec<Trial> {
@@ -34,32 +34,9 @@ pub fn tests() -> Vec<Trial> {
 }
 
 fn setup() -> Setup {
-    Setup::new(manifest(
+    Setup::new(served(
+        &[("/hello", "hello"), ("/hello-p2", "hello-p2"), ("/echo/...", "echo"), ("/echo-p2/...", "echo-p2")],
         r#"
-        [[trigger.http]]
-        route = "/hello"
-        component = "hello"
-        [component.hello]
-        source = "guest:hello"
-
-        [[trigger.http]]
-        route = "/hello-p2"
-        component = "hello-p2"
-        [component.hello-p2]
-        source = "guest:hello-p2"
-
-        [[trigger.http]]
-        route = "/echo/..."
-        component = "echo"
-        [component.echo]
-        source = "guest:echo"
-
-        [[trigger.http]]
-        route = "/echo-p2/..."
-        component = "echo-p2"
-        [component.echo-p2]
-        source = "guest:echo-p2"
-
         [[trigger.http]]
         route = "/few/..."
         component = "few"

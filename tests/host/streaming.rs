@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use harness::client::{self, channel, empty, next_data, with_host};
-use harness::{Host, Raw, Setup, Trial, manifest, run, tests};
-use http::Request;
+use harness::{Host, Raw, Setup, Trial, run, served, tests};
+use http::{Request, Response};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 const MIB: u64 = 1 << 20;
 /// What a large transfer may add to the host's memory: what an instance, the sockets and the allocator keep.
@@ -36,22 +37,12 @@ pub fn tests() -> Vec<Trial> {
 }
 
 fn setup() -> Setup {
-    Setup::new(manifest(
+    Setup::new(served(
+        &[("/echo/...", "echo"), ("/echo-p2/...", "echo-p2")],
         r#"
-        [[trigger.http]]
-        route = "/echo/..."
-        component = "echo"
-        [component.echo]
-        source = "guest:echo"
         # Far more time than anything here needs, on any machine.
         [component.echo.tool.tidegate]
         timeout = "10m"
-
-        [[trigger.http]]
-        route = "/echo-p2/..."
-        component = "echo-p2"
-        [component.echo-p2]
-        source = "guest:echo-p2"
         [component.echo-p2.tool.tidegate]
         timeout = "10m"
         "#,
@@ -64,22 +55,30 @@ const ECHOES: [&str; 3] = ["/echo/back", "/echo/copy", "/echo-p2/"];
 fn pieces_come_back_while_the_request_goes_on(host: &Host) {
     for path in ECHOES {
         run(async {
-            let (mut sender, body) = channel();
             let mut connection = client::http1(host.address).await;
-            let request = with_host(Request::post(path).body(body).unwrap(), host.address);
-            // The first piece goes along with the head; each next one is sent when the last one is back.
-            sender.send_data(Bytes::from_static(b"piece 0")).await.unwrap();
-            let mut response = connection.send_request(request).await.unwrap().into_body();
-            assert_eq!(next_data(&mut response).await, "piece 0", "{path}");
-            for number in 1..5 {
-                let piece = format!("piece {number}");
-                sender.send_data(Bytes::from(piece.clone())).await.unwrap();
-                assert_eq!(next_data(&mut response).await, piece, "{path}");
-            }
-            drop(sender);
-            assert!(response.collect().await.unwrap().to_bytes().is_empty());
+            let request = |body| with_host(Request::post(path).body(body).unwrap(), host.address);
+            pieces_come_back(path, 5, |body| connection.send_request(request(body))).await;
         });
     }
+}
+
+/// Sends a body of so many pieces, by either protocol: each piece is back before the next one is sent.
+pub async fn pieces_come_back<R>(path: &str, count: usize, send: impl FnOnce(client::Body) -> R)
+where
+    R: Future<Output = hyper::Result<Response<Incoming>>>,
+{
+    let (mut sender, body) = channel();
+    // The first piece goes along with the head.
+    sender.send_data(Bytes::from_static(b"piece 0")).await.unwrap();
+    let mut response = send(body).await.unwrap().into_body();
+    assert_eq!(next_data(&mut response).await, "piece 0", "{path}");
+    for number in 1..count {
+        let piece = format!("piece {number}");
+        sender.send_data(Bytes::from(piece.clone())).await.unwrap();
+        assert_eq!(next_data(&mut response).await, piece, "{path}");
+    }
+    drop(sender);
+    assert!(response.collect().await.unwrap().to_bytes().is_empty(), "{path}");
 }
 
 fn pieces_come_back_chunk_by_chunk(host: &Host) {
