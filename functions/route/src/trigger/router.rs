@@ -4,7 +4,7 @@
 //! side by side (a standalone parameter and a catch-all conflict there), which Spin's applications
 //! do all the time.
 
-use crate::pattern::{Pattern, Segment};
+use super::pattern::{Pattern, Segment};
 
 /// A set of patterns, each with a value.
 #[derive(Clone, Debug)]
