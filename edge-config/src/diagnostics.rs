@@ -3,6 +3,9 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
+
+use tidegate_core::Source;
 
 /// A place in a text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +51,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Everything wrong with a file; never empty. Displays one line per problem, in file order.
+/// Everything wrong with a file and those it includes; never empty. Displays one line per problem, in file order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors(Vec<Diagnostic>);
 
@@ -56,6 +59,12 @@ impl Errors {
     /// The problems, in file order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Diagnostic> {
         self.0.iter()
+    }
+}
+
+impl From<Diagnostic> for Errors {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
     }
 }
 
@@ -94,21 +103,24 @@ impl fmt::Display for Warning {
 /// Reporting takes `&self`, because readers of nested tables are alive at the same time. No `Debug`:
 /// the text may hold secrets.
 pub struct Diagnostics<'t> {
-    file: &'t str,
+    file: Arc<str>,
     text: &'t str,
     /// Byte offset of the start of each line.
     lines: Vec<usize>,
+    /// Byte offsets of values that are reported already: what else is wrong with them follows from that.
+    hushed: RefCell<Vec<usize>>,
     errors: RefCell<Vec<Diagnostic>>,
     warnings: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'t> Diagnostics<'t> {
     /// No problems yet in this text, called `file` in messages.
-    pub fn new(file: &'t str, text: &'t str) -> Self {
+    pub fn new(file: &str, text: &'t str) -> Self {
         let starts = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
-            file,
+            file: file.into(),
             text,
+            hushed: RefCell::default(),
             lines: std::iter::once(0).chain(starts).collect(),
             errors: RefCell::default(),
             warnings: RefCell::default(),
@@ -125,8 +137,22 @@ impl<'t> Diagnostics<'t> {
         Position { line, column: characters + 1 }
     }
 
+    /// The line of a byte offset, as checked types keep it.
+    pub fn source(&self, offset: usize) -> Source {
+        let line = u32::try_from(self.position(offset).line).unwrap_or(u32::MAX);
+        Source { file: self.file.clone(), line }
+    }
+
+    /// Keeps quiet about whatever else is wrong at the start of `span`.
+    pub fn hush(&self, span: &Range<usize>) {
+        self.hushed.borrow_mut().push(span.start);
+    }
+
     /// Reports something that makes the file unusable, at the start of `span` (bytes of the text).
     pub fn error(&self, span: &Range<usize>, path: &str, message: impl Into<String>) {
+        if self.hushed.borrow().contains(&span.start) {
+            return;
+        }
         let diagnostic = self.diagnostic(span, path, message.into());
         self.errors.borrow_mut().push(diagnostic);
     }
@@ -152,7 +178,12 @@ impl<'t> Diagnostics<'t> {
     }
 
     fn diagnostic(&self, span: &Range<usize>, path: &str, message: String) -> Diagnostic {
-        Diagnostic { file: self.file.to_owned(), position: self.position(span.start), path: path.to_owned(), message }
+        Diagnostic {
+            file: self.file.as_ref().to_owned(),
+            position: self.position(span.start),
+            path: path.to_owned(),
+            message,
+        }
     }
 
     /// The warnings if nothing was wrong.
@@ -160,17 +191,26 @@ impl<'t> Diagnostics<'t> {
     /// # Errors
     /// All the errors reported, in file order.
     pub fn finish(self) -> Result<Vec<Warning>, Errors> {
-        let in_order = |cell: RefCell<Vec<Diagnostic>>| {
-            let mut list = cell.into_inner();
-            list.sort_by_key(|diagnostic| diagnostic.position);
-            list
-        };
-        let errors = in_order(self.errors);
-        if !errors.is_empty() {
-            return Err(Errors(errors));
-        }
-        Ok(in_order(self.warnings).into_iter().map(Warning).collect())
+        finish_all([self])
     }
+}
+
+/// The warnings of several files if nothing was wrong with any.
+///
+/// # Errors
+/// All the errors reported, file by file, each in its order.
+pub fn finish_all<'t>(files: impl IntoIterator<Item = Diagnostics<'t>>) -> Result<Vec<Warning>, Errors> {
+    let in_order = |cell: RefCell<Vec<Diagnostic>>| {
+        let mut list = cell.into_inner();
+        list.sort_by_key(|diagnostic| diagnostic.position);
+        list
+    };
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    for file in files {
+        errors.extend(in_order(file.errors));
+        warnings.extend(in_order(file.warnings).into_iter().map(Warning));
+    }
+    if errors.is_empty() { Ok(warnings) } else { Err(Errors(errors)) }
 }
 
 #[cfg(test)]
@@ -200,5 +240,16 @@ mod tests {
         diagnostics.warn(&(0..1), "a", "unused");
         let warnings = diagnostics.finish().unwrap();
         assert_eq!(warnings[0].to_string(), "f.toml:1:1: warning: a: unused");
+    }
+
+    #[test]
+    fn files_in_the_order_given() {
+        let (first, second) = (Diagnostics::new("z.toml", "a"), Diagnostics::new("a.toml", "a\nb"));
+        second.error(&(2..3), "b", "wrong");
+        first.error(&(0..1), "a", "wrong");
+        second.hush(&(0..1));
+        second.error(&(0..1), "a", "a consequence");
+        let errors = finish_all([first, second]).unwrap_err();
+        assert_eq!(errors.to_string(), "z.toml:1:1: a: wrong\na.toml:2:1: b: wrong");
     }
 }

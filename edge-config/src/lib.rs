@@ -10,26 +10,33 @@
 //! variables are looked up through a closure.
 //!
 //! - [`manifest`]: `spin.toml`, the application manifest shared with Spin.
-//! - [`diagnostics`] and [`reader`]: the foundation each file's module is built on.
-//! - [`duration`], [`size`], [`hosts`], [`limits`], [`template`], [`secret`]: the kinds of values.
+//! - [`edge`]: `edge.toml`, what the edge does with requests.
+//! - [`diagnostics`], [`reader`] and [`shape`]: the foundation each file's module is built on.
+//! - [`duration`], [`size`], [`rate`], [`hosts`], [`limits`], [`template`], [`secret`]: the kinds of values.
 
 #![forbid(unsafe_code)]
 
 pub mod diagnostics;
 pub mod duration;
+pub mod edge;
 pub mod hosts;
+mod json;
 pub mod limits;
 pub mod manifest;
 pub mod names;
+pub mod rate;
 pub mod reader;
 pub mod secret;
+pub mod shape;
 pub mod size;
 mod suggest;
 pub mod template;
 
 pub use diagnostics::{Diagnostic, Errors, Position, Warning};
+pub use edge::Edge;
 pub use hosts::AllowedHosts;
 pub use limits::Limits;
 pub use manifest::Manifest;
+pub use rate::Rate;
 pub use secret::Text;
 pub use size::ByteSize;

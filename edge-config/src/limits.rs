@@ -5,8 +5,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::duration;
-use crate::reader::{Table, Value};
+use crate::reader::Table;
 use crate::size::ByteSize;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -70,9 +69,9 @@ impl Limits {
     /// Reads the table, reporting what is wrong in it; what is missing or wrong is the default.
     pub fn read(mut table: Table<'_>) -> Self {
         let default = Self::default();
-        let memory = table.take("memory").and_then(|value| size(&value, MEMORY));
-        let timeout = table.take("timeout").and_then(|value| time(&value, TIMEOUT));
-        let idle_timeout = table.take("idle_timeout").and_then(|value| time(&value, IDLE_TIMEOUT));
+        let memory = table.take("memory").and_then(|value| value.size(MEMORY));
+        let timeout = table.take("timeout").and_then(|value| value.duration(TIMEOUT));
+        let idle_timeout = table.take("idle_timeout").and_then(|value| value.duration(IDLE_TIMEOUT));
         let mut count = |key, range| table.take(key).and_then(|value| value.integer(range));
         let limits = Self {
             memory: memory.unwrap_or(default.memory),
@@ -88,26 +87,4 @@ impl Limits {
         table.finish();
         limits
     }
-}
-
-/// A size within a range.
-fn size(value: &Value<'_>, range: RangeInclusive<ByteSize>) -> Option<ByteSize> {
-    let size = value.parsed(ByteSize::parse)?;
-    if range.contains(&size) {
-        return Some(size);
-    }
-    let (min, max) = range.into_inner();
-    value.error(format!("{size} is out of range. Write a size from {min} to {max}"));
-    None
-}
-
-/// A duration within a range.
-fn time(value: &Value<'_>, range: RangeInclusive<Duration>) -> Option<Duration> {
-    let time = value.parsed(duration::parse)?;
-    if range.contains(&time) {
-        return Some(time);
-    }
-    let [time, min, max] = [time, *range.start(), *range.end()].map(duration::display);
-    value.error(format!("{time} is out of range. Write a duration from {min} to {max}"));
-    None
 }

@@ -4,15 +4,23 @@
 //! Every accessor reports its own problem and then returns `None`, so a reader carries on with
 //! whatever stands in for the value, and the next problem is found too.
 //!
+//! A table that has a [`Shape`] takes from it which keys there are, of which kind and with which default; [`shaped`] has
+//! the accessors for that.
+//!
 //! The types here have no `Debug`: the text may hold secrets.
+
+mod shaped;
 
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
+use std::sync::LazyLock;
 
+use tidegate_core::Source;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostics::{Diagnostics, Position};
+use crate::shape::Shape;
 use crate::suggest::{closest, did_you_mean};
 
 /// Syntax errors reported for one file. One missing quote can make every line after it wrong.
@@ -35,12 +43,20 @@ pub fn parse<'t>(text: &'t str, diagnostics: &Diagnostics<'_>) -> Option<Spanned
     None
 }
 
-/// A table that is being read.
-pub struct Table<'t> {
+/// Something in a file, to say something about.
+#[derive(Clone)]
+pub struct Place<'t> {
     diagnostics: &'t Diagnostics<'t>,
+    /// Where it is from the root, such as `component.shop`.
     path: String,
     span: Range<usize>,
+}
+
+/// A table that is being read.
+pub struct Table<'t> {
+    place: Place<'t>,
     entries: &'t DeTable<'t>,
+    shape: Option<&'static Shape>,
     /// The keys that were asked for, whether or not they are there.
     known: Vec<&'static str>,
     /// The keys that must be there and are not, each with what to say of it.
@@ -50,38 +66,67 @@ pub struct Table<'t> {
 /// A key as written.
 #[derive(Clone)]
 pub struct Key<'t> {
-    diagnostics: &'t Diagnostics<'t>,
+    place: Place<'t>,
     /// Its text.
     pub text: &'t str,
-    /// Where it is from the root, such as `component.shop`.
-    pub path: String,
-    span: Range<usize>,
 }
 
 /// A value that is being read.
 #[derive(Clone)]
 pub struct Value<'t> {
-    diagnostics: &'t Diagnostics<'t>,
-    path: String,
-    span: Range<usize>,
+    place: Place<'t>,
     value: &'t DeValue<'t>,
+}
+
+/// What stands in for a table that is not there.
+static EMPTY: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
+
+impl<'t> Place<'t> {
+    /// Reports a problem here.
+    pub fn error(&self, message: impl Into<String>) {
+        self.diagnostics.error(&self.span, &self.path, message);
+    }
+
+    /// Reports something here that is hardly meant.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.diagnostics.warn(&self.span, &self.path, message);
+    }
+
+    /// Where it starts.
+    pub fn position(&self) -> Position {
+        self.diagnostics.position(self.span.start)
+    }
+
+    /// The line it starts in, as checked types keep it.
+    pub fn source(&self) -> Source {
+        self.diagnostics.source(self.span.start)
+    }
+
+    /// Where it is from the root, such as `component.shop`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 impl<'t> Table<'t> {
     /// The whole document.
     pub fn root(diagnostics: &'t Diagnostics<'t>, document: &'t Spanned<DeTable<'t>>) -> Self {
-        Self {
-            diagnostics,
-            path: String::new(),
-            span: document.span(),
-            entries: document.get_ref(),
-            known: Vec::new(),
-            missing: Vec::new(),
-        }
+        let place = Place { diagnostics, path: String::new(), span: document.span() };
+        Self::new(place, document.get_ref())
+    }
+
+    fn new(place: Place<'t>, entries: &'t DeTable<'t>) -> Self {
+        Self { place, entries, shape: None, known: Vec::new(), missing: Vec::new() }
     }
 
     /// The value of a key, which from now on is a known one.
     pub fn take(&mut self, key: &'static str) -> Option<Value<'t>> {
+        debug_assert!(self.shape.is_none_or(|shape| shape.field(key).is_some()), "{key} is not in its shape");
+        self.take_foreign(key)
+    }
+
+    /// Like [`Table::take`], for a key that is known but not in the table's shape.
+    pub fn take_foreign(&mut self, key: &'static str) -> Option<Value<'t>> {
         self.known.push(key);
         let value = self.entries.get(key)?;
         Some(self.value(key, value))
@@ -103,15 +148,21 @@ impl<'t> Table<'t> {
         let entries = self.entries;
         entries.iter().map(move |(key, value)| {
             let value = self.value(key.get_ref(), value);
-            let key =
-                Key { diagnostics: self.diagnostics, text: key.get_ref(), path: value.path.clone(), span: key.span() };
-            (key, value)
+            let place = Place { span: key.span(), ..value.place.clone() };
+            (Key { place, text: key.get_ref() }, value)
         })
     }
 
     /// Reports every key that was not asked for, with the known one that was likely meant, and every
     /// required key that is missing, unless it was likely meant by one of those.
     pub fn finish(mut self) {
+        self.check_needs();
+        let unread = |shape: &Shape| shape.fields().find(|field| !self.known.contains(&field.key));
+        debug_assert_eq!(
+            self.shape.and_then(unread).map(|field| field.key),
+            None,
+            "keys of the shape that nobody reads"
+        );
         // A key can be meant if it is not there yet, or if there may be more of it.
         let list = |value: &Spanned<DeValue<'_>>| value.get_ref().is_array();
         let free = |known: &&'static str| self.entries.get(*known).is_none_or(list);
@@ -124,10 +175,10 @@ impl<'t> Table<'t> {
             let meant = closest(text, candidates.iter().copied());
             self.missing.retain(|(missing, _)| Some(*missing) != meant);
             let message = format!("unknown key{}", did_you_mean(meant));
-            self.diagnostics.error(&key.span(), &join(&self.path, text), message);
+            self.place.diagnostics.error(&key.span(), &join(&self.place.path, text), message);
         }
         for (_, message) in &self.missing {
-            self.error(message);
+            self.place.error(message);
         }
     }
 
@@ -143,43 +194,55 @@ impl<'t> Table<'t> {
 
     /// Reports a problem at a place remembered from before.
     pub fn error_at(&self, position: Position, path: &str, message: impl Into<String>) {
-        self.diagnostics.error_at(position, path, message);
+        self.place.diagnostics.error_at(position, path, message);
     }
 
     /// Reports something hardly meant at a place remembered from before.
     pub fn warn_at(&self, position: Position, path: &str, message: impl Into<String>) {
-        self.diagnostics.warn_at(position, path, message);
+        self.place.diagnostics.warn_at(position, path, message);
     }
 
     /// Reports a problem with the table as a whole.
     pub fn error(&self, message: impl Into<String>) {
-        self.diagnostics.error(&self.span, &self.path, message);
+        self.place.error(message);
     }
 
     /// Where the table starts.
     pub fn position(&self) -> Position {
-        self.diagnostics.position(self.span.start)
+        self.place.position()
     }
 
     /// Where it is from the root, such as `component.shop`.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.place.path
+    }
+
+    /// The table as a place, which outlives its reading.
+    pub fn place(&self) -> &Place<'t> {
+        &self.place
     }
 
     fn value(&self, key: &str, value: &'t Spanned<DeValue<'t>>) -> Value<'t> {
-        Value { diagnostics: self.diagnostics, path: join(&self.path, key), span: value.span(), value: value.get_ref() }
+        let place =
+            Place { diagnostics: self.place.diagnostics, path: join(&self.place.path, key), span: value.span() };
+        Value { place, value: value.get_ref() }
     }
 }
 
-impl Key<'_> {
+impl<'t> Key<'t> {
     /// Reports a problem with the key itself.
     pub fn error(&self, message: impl Into<String>) {
-        self.diagnostics.error(&self.span, &self.path, message);
+        self.place.error(message);
     }
 
     /// Where it starts.
     pub fn position(&self) -> Position {
-        self.diagnostics.position(self.span.start)
+        self.place.position()
+    }
+
+    /// Where it is from the root, such as `component.shop`.
+    pub fn path(&self) -> &str {
+        &self.place.path
     }
 }
 
@@ -241,13 +304,9 @@ impl<'t> Value<'t> {
         let DeValue::Array(items) = self.value else {
             return None;
         };
-        let items = items.iter().enumerate().map(|(n, item)| Value {
-            diagnostics: self.diagnostics,
-            path: format!("{}[{n}]", self.path),
-            span: item.span(),
-            value: item.get_ref(),
-        });
-        Some(items.collect())
+        let place = |n, span| Place { path: format!("{}[{n}]", self.place.path), span, ..self.place.clone() };
+        let items = items.iter().enumerate();
+        Some(items.map(|(n, item)| Value { place: place(n, item.span()), value: item.get_ref() }).collect())
     }
 
     /// A list of strings; items that are none are reported and left out.
@@ -279,14 +338,7 @@ impl<'t> Value<'t> {
         let DeValue::Table(entries) = self.value else {
             return None;
         };
-        Some(Table {
-            diagnostics: self.diagnostics,
-            path: self.path.clone(),
-            span: self.span.clone(),
-            entries,
-            known: Vec::new(),
-            missing: Vec::new(),
-        })
+        Some(Table::new(self.place.clone(), entries))
     }
 
     /// The boolean if this is one; says nothing otherwise.
@@ -332,27 +384,32 @@ impl<'t> Value<'t> {
 
     /// Reports a problem with the value.
     pub fn error(&self, message: impl Into<String>) {
-        self.diagnostics.error(&self.span, &self.path, message);
+        self.place.error(message);
     }
 
     /// Reports something about the value that is hardly meant.
     pub fn warn(&self, message: impl Into<String>) {
-        self.diagnostics.warn(&self.span, &self.path, message);
+        self.place.warn(message);
     }
 
     /// Where it starts.
     pub fn position(&self) -> Position {
-        self.diagnostics.position(self.span.start)
+        self.place.position()
     }
 
     /// Where it is from the root, such as `trigger.http[0].route`.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.place.path
+    }
+
+    /// The value as a place, which outlives its reading.
+    pub fn place(&self) -> &Place<'t> {
+        &self.place
     }
 }
 
 /// `key` below `path`, quoted when TOML would want it so.
-fn join(path: &str, key: &str) -> String {
+pub(crate) fn join(path: &str, key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let dot = if path.is_empty() { "" } else { "." };
     if !key.is_empty() && key.chars().all(bare) { format!("{path}{dot}{key}") } else { format!("{path}{dot}{key:?}") }
