@@ -3,10 +3,13 @@
 //! `TIDEGATE_BLESS=1 cargo test -p tidegate-edge-config --test ui` writes what is there now; read
 //! the diff before you commit it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod samples;
 
-use tidegate_edge_config::Manifest;
+use std::fs;
+use std::path::Path;
+
+use samples::Folder;
+use tidegate_edge_config::{Edge, Manifest};
 
 #[test]
 fn good_manifests() {
@@ -41,18 +44,35 @@ fn bad_manifests() {
     });
 }
 
+#[test]
+fn good_edges() {
+    const FOLDER: &str = "tests/ui/edge/good";
+    check(FOLDER, |file, text| match Edge::parse(file, text, &mut Folder::of_package(FOLDER)) {
+        Ok((edge, warnings)) => {
+            let warnings: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
+            format!("{warnings}{edge:#?}\n")
+        }
+        Err(errors) => panic!("{file} is meant to be good:\n{errors}"),
+    });
+}
+
+#[test]
+fn bad_edges() {
+    const FOLDER: &str = "tests/ui/edge/bad";
+    check(FOLDER, |file, text| match Edge::parse(file, text, &mut Folder::of_package(FOLDER)) {
+        Ok(_) => panic!("{file} is meant to be bad"),
+        Err(errors) => format!("{errors}\n"),
+    });
+}
+
 /// Compares what `show` says of each `.toml` in the folder with the `.txt` beside it.
 fn check(folder: &str, show: impl Fn(&str, &str) -> String) {
     let bless = std::env::var_os("TIDEGATE_BLESS").is_some();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let files = files(&folder, "toml");
-    assert!(!files.is_empty(), "no files in {}", folder.display());
     let mut wrong = Vec::new();
-    for path in files {
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let text = fs::read_to_string(&path).expect("the file was just listed");
+    for (name, text) in Folder::of_package(folder).toml_files() {
         let actual = show(&name, &text);
-        let beside = path.with_extension("txt");
+        assert!(!actual.contains(samples::SECRET), "{name} shows a secret:\n{actual}");
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(&name).with_extension("txt");
         if bless {
             fs::write(&beside, &actual).expect("the source tree can be written");
         }
@@ -62,12 +82,4 @@ fn check(folder: &str, show: impl Fn(&str, &str) -> String) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder is in the source tree");
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|own| own == extension)).collect();
-    files.sort();
-    files
 }
