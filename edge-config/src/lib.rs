@@ -7,7 +7,8 @@
 //! ```
 //!
 //! There is no IO in here. The caller reads the file and passes its name and text; environment
-//! variables are looked up through a closure.
+//! variables are looked up through a closure, and so are included files and secrets through
+//! [`edge::Outside`].
 //!
 //! - [`manifest`]: `spin.toml`, the application manifest shared with Spin.
 //! - [`edge`]: `edge.toml`, what the edge does with requests.

@@ -216,6 +216,19 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// The manifest of an application that has no functions: an edge before upstreams alone.
+    pub fn without_functions(name: &str) -> Self {
+        Self {
+            file: name.to_owned(),
+            application: Application { name: name.to_owned(), ..Application::default() },
+            variables: BTreeMap::new(),
+            http_triggers: Vec::new(),
+            components: BTreeMap::new(),
+        }
+    }
+}
+
 impl Capability {
     /// Each with its name in `inherit_configuration`.
     pub const ALL: [(&'static str, Self); 7] = [

@@ -3,21 +3,56 @@
 mod samples;
 
 use samples::Folder;
-use tidegate_edge_config::{Edge, Errors, Warning};
+use tidegate_core::{Client, RequestView};
+use tidegate_edge_config::edge::Outside;
+use tidegate_edge_config::{Edge, Errors, Text, Warning};
 
 fn parse(folder: &str, file: &str, text: &str) -> Result<(Edge, Vec<Warning>), Errors> {
     Edge::parse(file, text, &mut Folder::of_package(folder))
 }
 
+/// The example's configuration and the samples: folder, name and text.
+fn samples() -> impl Iterator<Item = (&'static str, String, String)> {
+    let of = |folder| Folder::of_package(folder).toml_files().into_iter().map(move |(file, text)| (folder, file, text));
+    of("").filter(|(_, file, _)| file == "edge.toml").chain(of("examples"))
+}
+
 #[test]
 fn samples_have_neither_errors_nor_warnings() {
-    let of = |folder| Folder::of_package(folder).toml_files().into_iter().map(move |(file, text)| (folder, file, text));
-    let own = of("").filter(|(_, file, _)| file == "edge.toml");
-    for (folder, file, text) in own.chain(of("examples")) {
+    for (folder, file, text) in samples() {
         let (edge, warnings) = parse(folder, &file, &text).unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!(warnings, [], "{file}");
         assert!(!edge.expects.is_empty(), "{file} shows nothing that is expected");
         assert_eq!(edge.files[0], file);
+    }
+}
+
+/// `tidegate check` tries all of an expectation; here it is what the table of routes decides.
+#[test]
+fn expectations_of_samples_are_true() {
+    for (folder, file, text) in samples() {
+        let (edge, _) = parse(folder, &file, &text).unwrap();
+        for expect in &edge.expects {
+            let client = Client { country: expect.country, ..Client::new(expect.client) };
+            let request = RequestView {
+                method: &expect.method,
+                is_https: expect.url.scheme_str() == Some("https"),
+                host: expect.url.host().unwrap_or_default(),
+                path: expect.url.path(),
+                query: expect.url.query(),
+                headers: &expect.headers,
+                client: &client,
+            };
+            let found = edge.routes.find(&request);
+            let name = found.as_ref().map(|found| found.value.name.to_string());
+            assert!(expect.outcome.route.as_ref().is_none_or(|route| *route == name), "{}: {name:?}", expect.source);
+            let target = found.map(|found| found.value.rewrite.target(&request, &found.captures).unwrap());
+            if let Some(expected) = &expect.outcome.target {
+                let own = expect.url.path_and_query().map(ToString::to_string);
+                let target = target.flatten().map(|target| target.to_string()).or(own);
+                assert_eq!(target.as_ref(), Some(expected), "{}", expect.source);
+            }
+        }
     }
 }
 
@@ -49,10 +84,51 @@ fn functions_are_listed_with_every_place() {
 #[test]
 fn what_applies_without_a_file() {
     let edge = Edge::default_for_functions();
-    let routes: Vec<_> = edge.routes.iter().map(|(matches, route)| (matches, route)).collect();
+    let routes: Vec<_> = edge.routes.iter().collect();
     let [(matches, route)] = routes.as_slice() else { panic!("{routes:?}") };
     assert_eq!(**matches, tidegate_route::Matches::default());
     assert_eq!((&*route.name, route.max_request_body), ("functions", 1 << 30));
     assert!(edge.files.is_empty() && edge.upstreams.is_empty() && edge.functions().next().is_none());
     assert_eq!(&*edge.proxy.name, "tidegate");
+}
+
+#[test]
+fn nothing_is_without_a_bound() {
+    let list = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(", ");
+    let hosts = list(40, &|n| format!("\"h{n}.example\""));
+    let paths = list(26, &|n| format!("\"/p{n}\""));
+    let arms = list(101, &|_| "{ weight = 1, function = \"*\" }".to_owned());
+    let files = list(256, &|n| format!("\"f{n}.toml\""));
+    let table = [
+        (
+            format!("[[route]]\nname = \"r\"\nfunction = \"*\"\nhost = [{hosts}]\npath = [{paths}]"),
+            "f.toml:1:1: route[0]: 40 hosts times 26 paths are too many for one route. Make several of it",
+        ),
+        (
+            format!("[[route]]\nname = \"r\"\nsplit = [{arms}]"),
+            "f.toml:3:9: route[0].split: 101 destinations. Write from 1 to 100",
+        ),
+        (format!("include = [{files}]"), "f.toml:1:3217: include[255]: more than 256 files"),
+    ];
+    for (text, message) in table {
+        let errors = Edge::parse("f.toml", &text, &mut EmptyFiles).unwrap_err();
+        assert_eq!(errors.to_string(), message);
+    }
+}
+
+/// Every file is there, with nothing in it.
+struct EmptyFiles;
+
+impl Outside for EmptyFiles {
+    fn include(&mut self, name: &str, _: &str) -> Result<(String, String), String> {
+        Ok((name.to_owned(), String::new()))
+    }
+
+    fn variable(&mut self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn secret_file(&mut self, _: &str) -> Result<Text, String> {
+        Ok(Text::secret(""))
+    }
 }

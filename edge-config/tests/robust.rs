@@ -1,10 +1,13 @@
 //! Whatever the text, reading it ends with a manifest or with errors that point into it, and no
 //! secret shows.
 
+mod samples;
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use tidegate_edge_config::Manifest;
+use samples::Folder;
+use tidegate_edge_config::{Edge, Errors, Manifest};
 
 /// The good manifests, which the mutations start from.
 static GOOD: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -16,7 +19,7 @@ static GOOD: LazyLock<Vec<String>> = LazyLock::new(|| {
     paths.iter().map(|path| std::fs::read_to_string(path).expect("the file was just listed")).collect()
 });
 
-const SECRET: &str = "hunter2-never-show-this";
+const SECRET: &str = samples::SECRET;
 
 /// Values of every kind and pieces of syntax, to put where others were.
 const PIECES: [&str; 24] = [
@@ -83,6 +86,20 @@ fn apply_to_values(text: &str, changes: &[(usize, &str)]) -> String {
     lines.join("\n")
 }
 
+/// Reads an edge.toml; nothing of it may show what its secrets are.
+fn check_edge(text: &str) -> Result<(), TestCaseError> {
+    let shown = match Edge::parse("f.toml", text, &mut Folder::of_package("tests/ui/edge/good")) {
+        Ok((edge, warnings)) => format!("{edge:?}{warnings:?}"),
+        Err(errors) => {
+            check_errors(text, &errors)?;
+            errors.to_string()
+        }
+    };
+    // ${API_TOKEN} is no reference to a secret: whoever writes that shows it.
+    prop_assert!(text.contains("${API_TOKEN}") || !shown.contains(SECRET), "{}", shown);
+    Ok(())
+}
+
 fn check(text: &str) -> Result<(), TestCaseError> {
     let errors = match Manifest::parse("f.toml", text) {
         Ok((manifest, _)) => {
@@ -94,10 +111,16 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         }
         Err(errors) => errors,
     };
+    check_errors(text, &errors)?;
+    prop_assert!(!errors.to_string().contains(SECRET), "{}", errors);
+    Ok(())
+}
+
+fn check_errors(text: &str, errors: &Errors) -> Result<(), TestCaseError> {
     prop_assert!(errors.iter().len() > 0);
     let lines = text.split('\n').collect::<Vec<_>>();
     let mut last = None;
-    for error in errors.iter() {
+    for error in errors.iter().filter(|error| error.file == "f.toml") {
         prop_assert!(last <= Some(error.position), "in file order: {}", errors);
         let line = lines.get(error.position.line - 1);
         let columns = line.map(|line| line.chars().count() + 1);
@@ -105,17 +128,25 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(!error.message.is_empty());
         last = Some(error.position);
     }
-    let shown = errors.to_string();
-    prop_assert!(!shown.contains(SECRET), "{}", shown);
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(samples::cases())]
 
     #[test]
     fn arbitrary_text(text in any::<String>()) {
         check(&text)?;
+    }
+
+    #[test]
+    fn arbitrary_text_for_the_edge(text in any::<String>()) {
+        check_edge(&text)?;
+    }
+
+    #[test]
+    fn mutated_edges(text in samples::mutations()) {
+        check_edge(&text)?;
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) static FIELDS: &[Field] = &[
 pub(super) const COUNTRY: Kind = Kind::Form(&Form { pattern: "[A-Za-z]{2}", examples: &["DE", "AT"] });
 
 /// A name of a query parameter.
-pub(super) static ANY_NAME: Form = Form { pattern: ".+", examples: &["page"] };
+pub(super) static ANY_NAME: Form = Form { pattern: "[\\s\\S]+", examples: &["page"] };
 
 const PATTERN: Kind = Kind::Form(&Form { pattern: "\\*?[^*]*|[^*]*\\*?", examples: &["*", "beta", "en-*"] });
 
@@ -82,12 +82,16 @@ pub(super) fn read(table: &mut Table<'_>) -> Places {
     let hosts = patterns(table, "host", HostPattern::parse).unwrap_or_else(|| vec![HostPattern::any()]);
     let paths = patterns(table, "path", PathPattern::parse).unwrap_or_else(|| vec![PathPattern::any()]);
     if hosts.len() * paths.len() > PLACES_MAX {
-        table.error(format!("{} hosts times {} paths are too many for one route", hosts.len(), paths.len()));
+        table.error(format!(
+            "{} hosts times {} paths are too many for one route. Make several of it",
+            hosts.len(),
+            paths.len()
+        ));
     }
     let conditions = Conditions {
         methods: many(table, "method", read_method),
         headers: map(table, "header", headers::name_of),
-        query: map(table, "query", |key| Some(key.text.into())),
+        query: map(table, "query", parameter_name),
         cookies: map(table, "cookie", cookie_name),
         clients: many(table, "client", client::read_network),
         countries: many(table, "country", read_country),
@@ -145,6 +149,15 @@ fn map<K>(table: &mut Table<'_>, key: &'static str, name: impl Fn(&Key<'_>) -> O
         Some((name?, pattern?))
     });
     pairs.collect()
+}
+
+/// The name of a query parameter.
+pub(super) fn parameter_name(key: &Key<'_>) -> Option<Box<str>> {
+    if key.text.is_empty() {
+        key.error("a parameter without a name");
+        return None;
+    }
+    Some(key.text.into())
 }
 
 fn cookie_name(key: &Key<'_>) -> Option<Box<str>> {

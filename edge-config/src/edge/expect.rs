@@ -20,7 +20,10 @@ pub(super) static SHAPE: Shape = Shape::new(
         &[
             Field::new(
                 "request",
-                Kind::Form(&Form { pattern: "[^ ]+ https?://[^ ]+", examples: &["GET https://shop.example/p/1"] }),
+                Kind::Form(&Form {
+                    pattern: "[^ ]+ [Hh][Tt][Tt][Pp][Ss]?://[^ ]+",
+                    examples: &["GET https://shop.example/p/1"],
+                }),
                 "The method and the whole URL.",
             )
             .required(),

@@ -37,6 +37,8 @@ impl<'t> Names<'t> {
         let name = value.text()?;
         if name.len() > LEN_MAX || !name.bytes().all(is_in_name) {
             value.error(format!("bad name {name:?}. Write up to {LEN_MAX} of a-z, 0-9, \".\", \"_\" and \"-\""));
+            // A variable without a value may be any name that is meant elsewhere.
+            self.are_complete &= !name.contains("${");
         }
         if let Some(taken) = self.taken.get(name) {
             value.error(format!("the {} in {} has the name {name:?} too", self.what, taken.place.source()));

@@ -179,7 +179,8 @@ fn read_host(value: &Value<'_>, to: Option<&To>) -> Option<HostRewrite> {
 
 fn read_query(mut table: Table<'_>) -> QueryRewrite {
     let pairs = table.take("set").and_then(|value| value.table()).into_iter().flat_map(Table::entries);
-    let set = pairs.filter_map(|(key, value)| Some((key.text.into(), value.string()?.into()))).collect();
+    let set =
+        pairs.filter_map(|(key, value)| Some((conditions::parameter_name(&key)?, value.string()?.into()))).collect();
     let remove = names(&mut table, "remove").unwrap_or_default();
     let keep = names(&mut table, "keep");
     if let Some(both) = remove.iter().find(|name| keep.iter().flatten().any(|kept| kept == *name)) {

@@ -18,7 +18,7 @@ pub(super) static SHAPE: Shape = Shape::new("upstream", "Where requests are sent
         Field::new(
             "url",
             Kind::Form(&Form {
-                pattern: "https?://[^/?#@]+/?",
+                pattern: "[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+/?",
                 examples: &["http://127.0.0.1:9000", "https://api.example.com"],
             }),
             "Its scheme, host and port. A path is the routes' business: see rewrite.",

@@ -153,6 +153,9 @@ impl<'t> Value<'t> {
 
     /// A duration within a range.
     pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        if self.as_string().is_none() {
+            return self.expected("a duration, as in \"30s\"");
+        }
         let time = self.parsed(duration::parse)?;
         if range.contains(&time) {
             return Some(time);
@@ -164,6 +167,9 @@ impl<'t> Value<'t> {
 
     /// A size within a range.
     pub fn size(&self, range: RangeInclusive<ByteSize>) -> Option<ByteSize> {
+        if self.as_string().is_none() {
+            return self.expected("a size, as in \"10MiB\"");
+        }
         let size = self.parsed(ByteSize::parse)?;
         if range.contains(&size) {
             return Some(size);

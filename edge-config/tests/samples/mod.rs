@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use proptest::prelude::*;
 use tidegate_edge_config::Text;
 use tidegate_edge_config::edge::Outside;
 
@@ -66,4 +67,92 @@ impl Outside for Folder {
             _ => Err("there is no such file".to_owned()),
         }
     }
+}
+
+/// All good files of edge.toml, by name.
+pub fn good() -> Vec<(String, String)> {
+    let folders = ["tests/ui/edge/good", "examples"];
+    let files = folders.into_iter().flat_map(|folder| Folder::of_package(folder).toml_files());
+    files.chain([("edge.toml".to_owned(), include_str!("../../edge.toml").to_owned())]).collect()
+}
+
+/// Values of every kind and pieces of syntax, to put where others were.
+const PIECES: [&str; 34] = [
+    "5",
+    "-1",
+    "1.5",
+    "true",
+    "false",
+    "\"\"",
+    "\"x\"",
+    "\"/x/{id}\"",
+    "\"*\"",
+    "\"HTTPS://A.example:443\"",
+    "\"5s\"",
+    "\"7MiB\"",
+    "\"${API_TOKEN}\"",
+    "\"${HOST}\"",
+    "\"${NOTHING:-x}\"",
+    "\"$${\"",
+    "[]",
+    "{}",
+    "[\"x\", 5]",
+    "[\"x\", \"y\"]",
+    "{ env = \"API_TOKEN\" }",
+    "{ set = { authorization = { file = \"/run/secrets/token\", prefix = \"é\" } } }",
+    "{ to = \"/{path}\", status = 301 }",
+    "[{ weight = 1, function = \"*\" }]",
+    "1979-05-27",
+    "\n",
+    "=",
+    "[",
+    "]",
+    "\"",
+    "#",
+    "é",
+    "\u{0}",
+    "99999999999999999999",
+];
+
+/// Of those, how many are values.
+const VALUES: usize = 25;
+
+/// Good files with a few changes: to values of whole lines, which keeps the syntax good more often, and anywhere.
+pub fn mutations() -> impl Strategy<Value = String> {
+    let good: Vec<_> = good().into_iter().map(|(_, text)| text).collect();
+    let value = (any::<usize>(), prop::sample::select(PIECES[..VALUES].to_vec()));
+    let piece = prop_oneof![Just(""), prop::sample::select(PIECES.to_vec())];
+    let anywhere = (any::<usize>(), 0..20_usize, piece);
+    let changes = (prop::collection::vec(value, 0..4), prop::collection::vec(anywhere, 0..2));
+    (prop::sample::select(good), changes).prop_map(|(text, (values, anywhere))| {
+        let text = values.iter().fold(text, |text, (line, value)| with_value(&text, *line, value));
+        anywhere.iter().fold(text, |text, (place, out, piece)| with_piece(&text, *place, *out, piece))
+    })
+}
+
+/// The text with another value in one of its lines, if that has one.
+fn with_value(text: &str, line: usize, value: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let count = lines.len().max(1);
+    if let Some(line) = lines.get_mut(line % count)
+        && let Some((key, _)) = line.split_once(" = ")
+    {
+        *line = format!("{key} = {value}");
+    }
+    lines.join("\n")
+}
+
+/// The text with a few characters taken out somewhere, and a piece put in.
+fn with_piece(text: &str, place: usize, out: usize, piece: &str) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    let start = place % (characters.len() + 1);
+    let end = (start + out).min(characters.len());
+    characters.splice(start..end, piece.chars());
+    characters.into_iter().collect()
+}
+
+/// More cases than proptest tries by itself, and more still where `PROPTEST_CASES` says so.
+pub fn cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(2000), ..default }
 }
