@@ -35,7 +35,9 @@ help: ## this list
 
 up: ## build and serve the example application (other addresses: LISTEN=127.0.0.1:80 ADMIN=127.0.0.1:81)
 	@setup/tools.sh $(GUEST_TOOLS)
-	cargo build --bin tidegate
+	cargo build --bin tidegate --example reviews
+	# An upstream for the edge; it ends with this.
+	target/debug/examples/reviews &
 	exec target/debug/tidegate up --build $(if $(LISTEN),--listen $(LISTEN)) $(if $(ADMIN),--admin $(ADMIN))
 
 # Plain `cargo test` takes the workspace's default members: what builds natively.
@@ -70,7 +72,7 @@ lint: ## formatting, clippy, licences and sources of the dependencies
 	fi
 
 bench: ## against other servers on this machine; takes minutes, wants it quiet
-	@setup/tools.sh wasmtime-cli wrk
+	@setup/tools.sh wasmtime-cli wrk nginx
 	tests/benches/run
 
 fuzz: ## the parsers, with random input

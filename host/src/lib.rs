@@ -1,6 +1,6 @@
 //! The self-hosted Tidegate runtime: a wasmtime host for the applications that spin.toml describes.
 //!
-//! [`server`] takes requests in, [`app`] knows whose they are, [`engine`] runs components, [`capabilities`] are what
+//! [`server`] takes requests in, [`app`] knows whose they are, [`upstream`] sends them on, [`engine`] runs components, [`capabilities`] are what
 //! components may do, [`admin`] shows how it goes, [`command`] is the command line over all of it.
 
 pub mod admin;
@@ -9,3 +9,5 @@ pub mod capabilities;
 pub mod command;
 pub mod engine;
 pub mod server;
+mod tls;
+pub mod upstream;

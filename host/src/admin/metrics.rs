@@ -2,13 +2,14 @@
 //!
 //! Names follow OpenTelemetry's semantic conventions for HTTP servers; the text is Prometheus' exposition format 0.0.4.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use tidegate_core::Reason;
 use tokio::time::Instant;
 
 use super::Status;
@@ -23,13 +24,19 @@ const BOUNDS: [f64; 16] =
 pub struct CoreMetrics {
     requests: Mutex<HashMap<Labels, Histogram>>,
     refusals: Mutex<HashMap<StatusCode, u64>>,
+    rescues: Mutex<HashMap<Reason, u64>>,
     /// The route label of requests that no route matches.
     pub no_route: Arc<str>,
 }
 
 impl Default for CoreMetrics {
     fn default() -> Self {
-        Self { requests: Mutex::default(), refusals: Mutex::default(), no_route: Arc::from("") }
+        Self {
+            requests: Mutex::default(),
+            refusals: Mutex::default(),
+            rescues: Mutex::default(),
+            no_route: Arc::from(""),
+        }
     }
 }
 
@@ -70,6 +77,11 @@ impl CoreMetrics {
     /// Counts a request that was refused before it had a route.
     pub fn count_refusal(&self, status: StatusCode) {
         *self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
+    }
+
+    /// Counts a request that was not simply answered.
+    pub fn count_rescue(&self, reason: Reason) {
+        *self.rescues.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
     }
 }
 
@@ -137,6 +149,8 @@ pub fn render(status: &Status) -> String {
 fn render_into(out: &mut String, status: &Status) -> fmt::Result {
     render_requests(out, &status.cores)?;
     render_refusals(out, &status.cores)?;
+    render_rescues(out, &status.cores)?;
+    render_upstreams(out, status)?;
     render_components(out, status)?;
     let gauges = [
         ("tidegate_instances", "Instances alive, idle ones included.", status.instances.taken()),
@@ -205,6 +219,52 @@ fn render_refusals(out: &mut String, cores: &[Arc<Core>]) -> fmt::Result {
     )?;
     for (status, count) in totals {
         writeln!(out, "tidegate_refused_requests_total{{http_response_status_code=\"{}\"}} {count}", status.as_u16())?;
+    }
+    Ok(())
+}
+
+fn render_rescues(out: &mut String, cores: &[Arc<Core>]) -> fmt::Result {
+    const NAME: &str = "tidegate_rescued_requests_total";
+    let mut totals: BTreeMap<Reason, u64> = tidegate_pipeline::reasons().map(|reason| (reason, 0)).collect();
+    for core in cores {
+        for (reason, count) in core.metrics.rescues.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            *totals.entry(*reason).or_default() += count;
+        }
+    }
+    head(out, NAME, "counter", "Requests that were answered with a problem of the edge's own, by reason.")?;
+    for (reason, count) in totals {
+        writeln!(out, "{NAME}{{reason=\"{reason}\"}} {count}")?;
+    }
+    Ok(())
+}
+
+fn render_upstreams(out: &mut String, status: &Status) -> fmt::Result {
+    let app = status.app.load();
+    let upstreams = || app.upstreams().iter().map(|upstream| (&*upstream.config.name, upstream));
+    head(out, "tidegate_upstream_requests_total", "counter", "Requests sent, by upstream.")?;
+    for (name, upstream) in upstreams() {
+        let sent = upstream.counts.requests.load(Ordering::Relaxed);
+        writeln!(out, "tidegate_upstream_requests_total{{upstream=\"{name}\"}} {sent}")?;
+    }
+    head(out, "tidegate_upstream_connections_total", "counter", "Connections made, by upstream.")?;
+    for (name, upstream) in upstreams() {
+        let made = upstream.counts.connections.load(Ordering::Relaxed);
+        writeln!(out, "tidegate_upstream_connections_total{{upstream=\"{name}\"}} {made}")?;
+    }
+    head(out, "tidegate_upstream_connections", "gauge", "Connections open, idle ones included.")?;
+    for (name, upstream) in upstreams() {
+        writeln!(out, "tidegate_upstream_connections{{upstream=\"{name}\"}} {}", upstream.connections.taken())?;
+    }
+    head(
+        out,
+        "tidegate_upstream_failures_total",
+        "counter",
+        "Requests without a response or a whole body, by reason.",
+    )?;
+    for (name, upstream) in upstreams() {
+        for (reason, count) in upstream.counts.failures() {
+            writeln!(out, "tidegate_upstream_failures_total{{upstream=\"{name}\",reason=\"{reason}\"}} {count}")?;
+        }
     }
     Ok(())
 }

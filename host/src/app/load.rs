@@ -1,27 +1,81 @@
 //! From spin.toml to an application: everything is checked before anything is served.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use tidegate_edge_config::Errors;
+use tidegate_edge_config::edge::Edge;
 use tidegate_edge_config::manifest::{
     Capability, Component, HttpTrigger, Manifest, Middleware, Resolved, Route as TriggerRoute, StaticResponse, Target,
 };
+use tidegate_pipeline::Pipeline;
 use tidegate_route::{Pattern, Router, spin};
 use wasmtime::Engine;
 
 use super::files::Staged;
-use super::{Answer, App, Loaded, Route};
+use super::{Answer, App, Loaded, Route, edge};
 use crate::capabilities::{Grants, key_value};
 use crate::engine::{CompiledCache, Handler, Layer, Linker, Places, chain, deny};
+use crate::upstream;
 
 /// Why an application cannot be loaded: one line for each reason, each saying what and where.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct LoadError(pub Vec<String>);
+
+impl From<Errors> for LoadError {
+    fn from(errors: Errors) -> Self {
+        Self(errors.iter().map(ToString::to_string).collect())
+    }
+}
+
+/// What an application is loaded from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// spin.toml.
+    pub manifest: PathBuf,
+    /// edge.toml, if one was named. Otherwise the one beside the manifest is taken, if there is one.
+    pub edge: Option<PathBuf>,
+}
+
+impl Origin {
+    /// The folder that the manifest's paths are relative to.
+    pub fn folder(&self) -> &Path {
+        folder_of(&self.manifest)
+    }
+
+    /// The manifest, its variables resolved. Where an edge is named and no manifest is there, there are no functions.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn manifest(&self) -> Result<(Manifest, Resolved), LoadError> {
+        match &self.edge {
+            Some(edge) if !self.manifest.exists() => {
+                let manifest = Manifest::without_functions(&edge.display().to_string());
+                let resolved = manifest.resolve_variables(|_| None)?;
+                Ok((manifest, resolved))
+            }
+            _ => read_manifest(&self.manifest),
+        }
+    }
+
+    /// The configuration of the edge, if there is any.
+    pub fn edge(&self) -> Option<PathBuf> {
+        self.edge.clone().or_else(|| edge::beside(self.folder()))
+    }
+}
+
+/// The folder that a manifest's paths are relative to.
+pub fn folder_of(manifest: &Path) -> &Path {
+    match manifest.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
 
 /// What applications are loaded with.
 pub struct Loader {
@@ -56,32 +110,46 @@ impl Chain<'_> {
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn read_manifest(path: &Path) -> Result<(Manifest, Resolved), LoadError> {
+fn read_manifest(path: &Path) -> Result<(Manifest, Resolved), LoadError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| LoadError(vec![format!("{}: cannot read the manifest: {error}", path.display())]))?;
-    let lines = |errors: tidegate_edge_config::Errors| LoadError(errors.iter().map(ToString::to_string).collect());
-    let (manifest, warnings) = Manifest::parse(&path.display().to_string(), &text).map_err(lines)?;
+    let (manifest, warnings) = Manifest::parse(&path.display().to_string(), &text)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let resolved = manifest.resolve_variables(|name| std::env::var(name).ok()).map_err(lines)?;
+    let resolved = manifest.resolve_variables(|name| std::env::var(name).ok())?;
     Ok((manifest, resolved))
 }
 
 impl Loader {
-    /// Loads the application whose manifest is at `path`.
+    /// Loads an application.
     ///
     /// # Errors
-    /// All that is wrong with the manifest, or else with its components.
-    pub fn load(&self, path: &Path) -> Result<App, LoadError> {
-        let (manifest, resolved) = read_manifest(path)?;
-        let folder = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
+    /// All that is wrong with the manifest and the edge's configuration, or else with the components.
+    pub fn load(&self, origin: &Origin) -> Result<App, LoadError> {
+        let manifest = origin.manifest();
+        let edge = read_edge(origin);
+        let ((manifest, resolved), edge) = match (manifest, edge) {
+            (Ok(manifest), Ok(edge)) => (manifest, edge),
+            (manifest, edge) => {
+                let errors = [manifest.err(), edge.err()].into_iter().flatten();
+                return Err(LoadError(errors.flat_map(|error| error.0).collect()));
+            }
         };
-        let loading = Loading { loader: self, manifest: &manifest, resolved: &resolved, folder };
-        loading.app()
+        edge::check_functions(&edge, &manifest)?;
+        let loading = Loading { loader: self, manifest: &manifest, resolved: &resolved, folder: origin.folder() };
+        loading.app(edge, origin)
     }
+}
+
+/// The edge's configuration; without one, all requests go to the functions.
+fn read_edge(origin: &Origin) -> Result<Edge, LoadError> {
+    let Some(path) = origin.edge() else { return Ok(Edge::default_for_functions()) };
+    let (edge, warnings) = edge::read_edge(&path)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(edge)
 }
 
 /// One manifest being loaded.
@@ -93,12 +161,13 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn app(&self) -> Result<App, LoadError> {
+    fn app(&self, edge: Edge, origin: &Origin) -> Result<App, LoadError> {
         let mut problems = Vec::new();
+        let upstreams = upstreams(&edge, origin, &mut problems);
         let staged = self.stage(&mut problems);
         let mut handlers: Vec<Loaded> = Vec::new();
         let mut chains: Vec<Chain<'_>> = Vec::new();
-        let mut router = Router::new();
+        let (mut router, mut by_component) = (Router::new(), BTreeMap::new());
         for trigger in &self.manifest.http_triggers {
             let answer = match &trigger.target {
                 Target::Static(fixed) => static_response(fixed).map(Answer::Static),
@@ -119,13 +188,17 @@ impl Loading<'_> {
                 }
             };
             match answer {
-                Ok(answer) => self.add_route(&mut router, trigger, answer, &mut problems),
+                Ok(answer) => {
+                    add_to_component(&mut by_component, trigger, &answer);
+                    self.add_route(&mut router, trigger, answer, &mut problems);
+                }
                 Err(problem) if problems.contains(&problem) => {}
                 Err(problem) => problems.push(problem),
             }
         }
         if problems.is_empty() {
-            Ok(App { name: self.manifest.application.name.clone(), router, handlers, _files: staged })
+            let (name, pipeline) = (self.manifest.application.name.clone(), Pipeline::new(edge));
+            Ok(App { name, pipeline, upstreams, router, by_component, handlers, _files: staged })
         } else {
             Err(LoadError(problems))
         }
@@ -205,6 +278,34 @@ impl Loading<'_> {
                 resolved.variables.iter().map(|(name, text)| (name.clone(), text.expose().to_owned())).collect(),
             ),
         }
+    }
+}
+
+/// What connections to upstreams are made with.
+fn upstreams(edge: &Edge, origin: &Origin, problems: &mut Vec<String>) -> Vec<Arc<upstream::Shared>> {
+    let path = origin.edge().unwrap_or_default();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut upstreams = Vec::new();
+    for config in &edge.upstreams {
+        match upstream::Shared::new(config.clone(), folder) {
+            Ok(shared) => upstreams.push(Arc::new(shared)),
+            Err(problem) => problems.push(format!("{}: upstream {:?}: {problem}", config.source, config.name)),
+        }
+    }
+    upstreams
+}
+
+/// The edge's routes name components, and their triggers say how a component sees a path.
+fn add_to_component(by_component: &mut BTreeMap<String, Router<Route>>, trigger: &HttpTrigger, answer: &Answer) {
+    let (Target::Component(component), Answer::Handler(index)) = (&trigger.target, answer) else { return };
+    let pattern = match &trigger.route {
+        TriggerRoute::Public(pattern) => Some(pattern.clone()),
+        TriggerRoute::Private => Pattern::parse("/...").ok(),
+    };
+    if let Some(pattern) = pattern {
+        let route = route(&pattern, Answer::Handler(*index));
+        // Equal routes are reported where the public ones are; of private ones the first stands for all.
+        let _ = by_component.entry(component.clone()).or_default().insert(pattern, route);
     }
 }
 

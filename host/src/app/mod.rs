@@ -1,23 +1,33 @@
-//! An application as it is served: its routes and its handlers, loaded from spin.toml.
+//! An application as it is served: the edge's configuration, the triggers' routes, the handlers.
 
+mod edge;
 mod files;
 mod load;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
 use http::header::{HeaderName, HeaderValue};
-use tidegate_route::{Match, Router};
+use tidegate_pipeline::Pipeline;
+use tidegate_route::{Function, Match, Router};
 
 use crate::engine::{Handler, Places};
-pub use load::{LoadError, Loader, read_manifest};
+use crate::upstream;
+pub use edge::{check_functions, read_edge};
+pub use load::{LoadError, Loader, Origin, folder_of};
 
 /// A loaded application. A reload makes a new one; requests in flight keep theirs.
 pub struct App {
     /// Its name in the manifest.
     pub name: String,
+    pipeline: Arc<Pipeline>,
+    upstreams: Vec<Arc<upstream::Shared>>,
+    /// The public triggers.
     router: Router<Route>,
+    /// Each component's own triggers; a private one takes every path.
+    by_component: BTreeMap<String, Router<Route>>,
     handlers: Vec<Loaded>,
     /// Held for as long as instances may look into it.
     _files: Option<files::Staged>,
@@ -54,9 +64,22 @@ pub enum Answer {
 }
 
 impl App {
-    /// The route that `path` belongs to.
-    pub fn find<'p>(&self, path: &'p str) -> Option<Match<'_, 'p, Route>> {
-        self.router.find(path)
+    /// What requests pass on their way.
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
+    }
+
+    /// Where requests are sent; the pipeline refers to them by index.
+    pub fn upstreams(&self) -> &[Arc<upstream::Shared>] {
+        &self.upstreams
+    }
+
+    /// The trigger of `function` that `path` belongs to.
+    pub fn find<'p>(&self, function: &Function, path: &'p str) -> Option<Match<'_, 'p, Route>> {
+        match function {
+            Function::Any => self.router.find(path),
+            Function::Named(component) => self.by_component.get(&**component)?.find(path),
+        }
     }
 
     /// All handlers; routes refer to them by index.

@@ -4,23 +4,20 @@ use std::error::Error as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRANSFER_ENCODING, UPGRADE};
 use http::{Request, Response};
-use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy;
 use tidegate_edge_config::hosts::AllowedHosts;
-use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::connect::Connector;
 use crate::engine::{Journey, Places};
 use crate::server::body::{self, RequestBody};
 use crate::server::core::CoreApp;
+use crate::server::paced::Paced;
 
 mod connect;
 
@@ -144,7 +141,7 @@ async fn send_external(client: Client, request: Request<WasiBody>, options: Requ
     let response = response.map(|body| {
         let body = body.map_err(Error::Hyper);
         match options.between_bytes_timeout {
-            Some(timeout) => Paced { body, timeout, sleep: None }.boxed_unsync(),
+            Some(timeout) => Paced::new(body, timeout).boxed_unsync(),
             None => body.boxed_unsync(),
         }
     });
@@ -182,28 +179,6 @@ fn send_error(error: &legacy::Error) -> Error {
 /// An `io::Error` does not count what it wraps among its sources, and may wrap another.
 fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>() || inner.downcast_ref().is_some_and(is_tls))
-}
-
-/// A body that fails when it pauses for too long.
-struct Paced<B> {
-    body: B,
-    timeout: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Paced<B> {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            self.sleep = None;
-            return Poll::Ready(frame);
-        }
-        let timeout = self.timeout;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        sleep.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
-    }
 }
 
 /// Hands the request to another component of the application, without a socket.

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod build;
+mod check;
+mod explain;
 mod logs;
 mod new;
 mod reload;
@@ -25,6 +27,10 @@ struct Cli {
 enum Command {
     /// Serve the application that spin.toml describes.
     Up(up::Options),
+    /// Say all that is wrong with the configuration, and whether it does what it is expected to.
+    Check(check::Options),
+    /// Say what would become of a request, stage by stage, without sending it.
+    Explain(explain::Options),
     /// Make a new function: its crate, its test, its entry in spin.toml.
     New(new::Options),
 }
@@ -32,11 +38,13 @@ enum Command {
 /// Runs the command. Exit code 2 for what is wrong with the command line or a configuration, 1 for all else.
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Up(options) => up::run(options),
-        Command::New(options) => new::run(&options),
+        Command::Up(options) => up::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Check(options) => check::run(&options),
+        Command::Explain(options) => explain::run(options).map(|()| ExitCode::SUCCESS),
+        Command::New(options) => new::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             for line in format!("{error:#}").lines() {
                 eprintln!("tidegate: {line}");

@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         tidegate_edge_config::names::is_kebab(name),
         "{name:?} is no name for a function: use lowercase words joined by hyphens, such as price-list"
     );
-    let folder = super::up::folder_of(&options.manifest);
+    let folder = crate::app::folder_of(&options.manifest);
     let crate_folder = if folder.join("functions").is_dir() { format!("functions/{name}") } else { name.clone() };
     let target = folder.join(&crate_folder);
     ensure!(!target.exists(), "{} exists already", target.display());

@@ -1,35 +1,37 @@
 //! Replaces the application while it is served.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::admin::Status;
-use crate::app::Loader;
+use crate::app::{LoadError, Loader, Origin};
 
 /// Loads the manifest again and hands the result to all cores.
 pub struct Reloader {
     /// One reload at a time.
     loader: Mutex<Loader>,
-    manifest: PathBuf,
+    origin: Origin,
     status: Arc<Status>,
 }
 
 impl Reloader {
-    /// Reloads `manifest` for the cores in `status`.
-    pub fn new(loader: Loader, manifest: PathBuf, status: Arc<Status>) -> Self {
-        Self { loader: Mutex::new(loader), manifest, status }
+    /// Reloads what is at `origin` for the cores in `status`.
+    pub fn new(loader: Loader, origin: Origin, status: Arc<Status>) -> Self {
+        Self { loader: Mutex::new(loader), origin, status }
     }
 
-    /// The manifest's path.
-    pub fn manifest(&self) -> &Path {
-        &self.manifest
+    /// What is reloaded.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Reloads. If that fails, what was served goes on, and the log says why. Blocks while components compile.
-    pub fn reload(&self) {
+    ///
+    /// # Errors
+    /// All that is wrong, in the words of `tidegate check`; it is logged by then.
+    pub fn reload(&self) -> Result<(), LoadError> {
         let loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
-        match loader.load(&self.manifest) {
+        match loader.load(&self.origin) {
             Ok(app) => {
                 let app = Arc::new(app);
                 for core in &self.status.cores {
@@ -37,9 +39,13 @@ impl Reloader {
                 }
                 self.status.app.store(app);
                 self.status.reloads.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(manifest = %self.manifest.display(), "reloaded");
+                tracing::info!(manifest = %self.origin.manifest.display(), "reloaded");
+                Ok(())
             }
-            Err(error) => self.keep(&error),
+            Err(error) => {
+                self.keep(&error);
+                Err(error)
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::reload::Reloader;
 use super::{build, logs, watch};
 use crate::admin::{Admin, Status};
-use crate::app::{Loader, read_manifest};
+use crate::app::{Loader, Origin};
 use crate::capabilities::key_value;
 use crate::engine::{self, CompiledCache, Linker, Places};
 use crate::server::core::Core;
@@ -32,6 +32,9 @@ pub struct Options {
     /// The application manifest, or the folder it is in.
     #[arg(short = 'f', long = "from", value_name = "FILE", default_value = "spin.toml")]
     manifest: PathBuf,
+    /// The edge's configuration; edge-config/edge.toml beside the manifest if not given.
+    #[arg(long, value_name = "FILE")]
+    edge: Option<PathBuf>,
     /// Where to take requests. Port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -71,24 +74,24 @@ pub struct Options {
 pub fn run(options: Options) -> anyhow::Result<()> {
     logs::start(options.log_format, &options.log)?;
     raise_file_limit();
-    let manifest = manifest_path(&options.manifest);
+    let origin = Origin { manifest: manifest_path(&options.manifest), edge: options.edge.clone() };
     if options.build {
-        let (parsed, _) = read_manifest(&manifest)?;
-        build::build(&parsed, folder_of(&manifest), |_| true)?;
+        let (parsed, _) = origin.manifest()?;
+        build::build(&parsed, origin.folder(), |_| true)?;
     }
     let loader = loader(&options)?;
     let key_value = loader.key_value.clone();
-    let outcome = serve(options, loader, manifest);
+    let outcome = serve(options, loader, origin);
     key_value.close();
     outcome
 }
 
 /// Loads, listens, and serves until a signal says to stop.
-fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<()> {
+fn serve(options: Options, loader: Loader, origin: Origin) -> anyhow::Result<()> {
     let key_value = loader.key_value.clone();
     let instances = Places::new(options.max_instances as usize);
     let connections = Places::new(options.max_connections);
-    let app = Arc::new(loader.load(&manifest)?);
+    let app = Arc::new(loader.load(&origin)?);
 
     let cores = options.cores.map_or_else(available_cores, usize::from);
     let cores: Vec<_> = (0..cores).map(|_| Arc::new(Core::new(&app, instances.clone()))).collect();
@@ -101,7 +104,7 @@ fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<
         reloads: AtomicU64::new(0),
         failed_reloads: AtomicU64::new(0),
     });
-    let reloader = Arc::new(Reloader::new(loader, manifest, Arc::clone(&status)));
+    let reloader = Arc::new(Reloader::new(loader, origin, Arc::clone(&status)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
@@ -112,7 +115,7 @@ fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<
         if options.watch {
             watch::start(Arc::clone(&reloader))?;
         }
-        tokio::spawn(serve_admin(admin, Admin(Arc::clone(&status))));
+        tokio::spawn(serve_admin(admin, admin_side(&status, &reloader)));
         tokio::spawn(sweep(key_value.clone()));
         tokio::spawn(watch_swap());
         status.is_ready.store(true, Ordering::Relaxed);
@@ -125,16 +128,9 @@ fn serve(options: Options, loader: Loader, manifest: PathBuf) -> anyhow::Result<
     })
 }
 
-fn manifest_path(given: &Path) -> PathBuf {
+/// A folder stands for the manifest in it.
+pub fn manifest_path(given: &Path) -> PathBuf {
     if given.is_dir() { given.join("spin.toml") } else { given.to_owned() }
-}
-
-/// The folder that a manifest's paths are relative to.
-pub fn folder_of(manifest: &Path) -> &Path {
-    match manifest.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
 }
 
 fn loader(options: &Options) -> anyhow::Result<Loader> {
@@ -163,6 +159,11 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
+}
+
+fn admin_side(status: &Arc<Status>, reloader: &Arc<Reloader>) -> Admin {
+    let reloader = Arc::clone(reloader);
+    Admin::new(Arc::clone(status), Arc::new(move || reloader.reload()))
 }
 
 async fn serve_admin(listener: TcpListener, admin: Admin) {
@@ -249,7 +250,8 @@ async fn until_stopped(reloader: &Arc<Reloader>, signals: &mut Signals) {
             _ = signals.interrupt.recv() => return,
             _ = signals.hang_up.recv() => {
                 let reloader = Arc::clone(reloader);
-                tokio::task::spawn_blocking(move || reloader.reload());
+                // What is wrong is in the log.
+                tokio::task::spawn_blocking(move || drop(reloader.reload()));
             }
         }
     }

@@ -10,8 +10,7 @@ use tidegate_edge_config::manifest::{Component, FileMount};
 
 use super::build::build;
 use super::reload::Reloader;
-use super::up::folder_of;
-use crate::app::read_manifest;
+use crate::app::{Origin, read_edge};
 
 /// How often files are looked at.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -22,17 +21,18 @@ const INTERVAL: Duration = Duration::from_millis(300);
 /// When there can be no thread.
 pub fn start(reloader: Arc<Reloader>) -> anyhow::Result<()> {
     // Taken before anybody is told that the host serves: what changes from then on is seen.
-    let mut seen = Snapshot::take(reloader.manifest());
+    let mut seen = Snapshot::take(reloader.origin());
     let watch = move || {
         loop {
             std::thread::sleep(INTERVAL);
-            let now = Snapshot::take(reloader.manifest());
+            let now = Snapshot::take(reloader.origin());
             if now != seen {
                 let built = rebuild(&reloader, &seen, &now);
                 // What the build wrote is loaded next; what changes from here on is seen the next time.
-                seen = Snapshot { served: Snapshot::take(reloader.manifest()).served, ..now };
+                seen = Snapshot { served: Snapshot::take(reloader.origin()).served, ..now };
                 match built {
-                    Ok(()) => reloader.reload(),
+                    // What is wrong is in the log.
+                    Ok(()) => drop(reloader.reload()),
                     Err(error) => reloader.keep(&format!("{error:#}")),
                 }
             }
@@ -49,6 +49,8 @@ type Files = BTreeMap<PathBuf, Stamp>;
 #[derive(Clone, PartialEq)]
 struct Snapshot {
     manifest: Option<Stamp>,
+    /// The files of the edge's configuration.
+    edge: Files,
     /// What each component is built from.
     sources: BTreeMap<String, Files>,
     /// What is served: binaries and mounted files.
@@ -56,10 +58,11 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    fn take(path: &Path) -> Self {
-        let mut snapshot = Self { manifest: stamp(path), sources: BTreeMap::new(), served: Files::new() };
-        if let Ok((manifest, _)) = read_manifest(path) {
-            let folder = folder_of(path);
+    fn take(origin: &Origin) -> Self {
+        let (path, folder) = (&origin.manifest, origin.folder());
+        let edge = origin.edge().map_or_else(Files::new, |path| edge_files(&path));
+        let mut snapshot = Self { manifest: stamp(path), edge, sources: BTreeMap::new(), served: Files::new() };
+        if let Ok((manifest, _)) = origin.manifest() {
             for (id, component) in &manifest.components {
                 snapshot.sources.insert(id.clone(), sources(component, folder));
                 snapshot.served.extend(served(component, folder));
@@ -73,10 +76,17 @@ impl Snapshot {
 fn rebuild(reloader: &Reloader, before: &Snapshot, now: &Snapshot) -> anyhow::Result<()> {
     let has_changed = |id: &str| before.sources.get(id) != now.sources.get(id);
     if now.sources.keys().any(|id| has_changed(id)) {
-        let (manifest, _) = read_manifest(reloader.manifest())?;
-        build(&manifest, folder_of(reloader.manifest()), has_changed)?;
+        let (manifest, _) = reloader.origin().manifest()?;
+        build(&manifest, reloader.origin().folder(), has_changed)?;
     }
     Ok(())
+}
+
+/// The file and those that it includes; of one with errors, the file itself.
+fn edge_files(path: &Path) -> Files {
+    let included = read_edge(path).map_or_else(|_| Vec::new(), |(edge, _)| edge.files);
+    let paths = included.iter().map(PathBuf::from).chain([path.to_owned()]);
+    paths.filter_map(|path| stamp(&path).map(|stamp| (path, stamp))).collect()
 }
 
 fn sources(component: &Component, folder: &Path) -> Files {

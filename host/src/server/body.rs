@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -14,7 +15,9 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::admin::metrics::Record;
 use crate::engine::ComponentBody;
-use crate::server::front::remove_reserved;
+use crate::server::paced::Paced;
+use crate::server::platform::remove_reserved;
+use crate::upstream::{Tunnel, UpstreamBody};
 
 /// A request's body, read by a component.
 pub enum RequestBody {
@@ -22,10 +25,22 @@ pub enum RequestBody {
     Empty,
     /// It arrives over an HTTP/1.1 connection as it is read.
     Http1(Receiver),
-    /// It arrives over an HTTP/2 stream as it is read; so many bytes of it are taken.
-    Http2(hyper::body::Incoming, u64),
+    /// It arrives over an HTTP/2 stream as it is read.
+    Http2(hyper::body::Incoming),
     /// Another component makes it.
     Component(WasiBody),
+    /// So many bytes of it are taken.
+    Limited(Box<RequestBody>, u64),
+}
+
+impl RequestBody {
+    /// The body, of which no more than `bytes_max` are taken.
+    pub fn limited(self, bytes_max: u64) -> Self {
+        match self {
+            Self::Empty => Self::Empty,
+            body => Self::Limited(Box::new(body), bytes_max),
+        }
+    }
 }
 
 impl fmt::Debug for RequestBody {
@@ -33,8 +48,9 @@ impl fmt::Debug for RequestBody {
         formatter.write_str(match self {
             Self::Empty => "Empty",
             Self::Http1(_) => "Http1",
-            Self::Http2(..) => "Http2",
+            Self::Http2(_) => "Http2",
             Self::Component(_) => "Component",
+            Self::Limited(..) => "Limited",
         })
     }
 }
@@ -47,18 +63,21 @@ impl Body for RequestBody {
         let frame = match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Http1(receiver) => receiver.poll_frame(context),
-            Self::Http2(incoming, bytes_left) => {
-                let Some(frame) = ready!(Pin::new(incoming).poll_frame(context)) else { return Poll::Ready(None) };
+            Self::Http2(incoming) => {
+                Pin::new(incoming).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(Error::Hyper)))
+            }
+            Self::Component(body) => Pin::new(body).poll_frame(context),
+            Self::Limited(body, bytes_left) => {
+                let Some(frame) = ready!(Pin::new(&mut **body).poll_frame(context)) else { return Poll::Ready(None) };
                 let length = frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
-                Poll::Ready(Some(match bytes_left.checked_sub(length) {
+                return Poll::Ready(Some(match bytes_left.checked_sub(length) {
                     None => Err(Error::HttpRequestBodySize(None)),
                     Some(left) => {
                         *bytes_left = left;
-                        frame.map_err(Error::Hyper)
+                        frame
                     }
-                }))
+                }));
             }
-            Self::Component(body) => Pin::new(body).poll_frame(context),
         };
         frame.map(|frame| frame.map(|frame| frame.map(without_reserved_trailers)))
     }
@@ -67,8 +86,9 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Http1(_) => false,
-            Self::Http2(incoming, _) => incoming.is_end_stream(),
+            Self::Http2(incoming) => incoming.is_end_stream(),
             Self::Component(body) => body.is_end_stream(),
+            Self::Limited(body, _) => body.is_end_stream(),
         }
     }
 
@@ -76,8 +96,9 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Http1(_) => SizeHint::default(),
-            Self::Http2(incoming, _) => incoming.size_hint(),
+            Self::Http2(incoming) => incoming.size_hint(),
             Self::Component(body) => body.size_hint(),
+            Self::Limited(body, _) => body.size_hint(),
         }
     }
 }
@@ -243,6 +264,9 @@ pub struct ResponseBody {
 enum Content {
     Whole(Bytes),
     Component(Box<ComponentBody>),
+    Upstream(Box<UpstreamBody>),
+    Http2(Box<Paced<hyper::body::Incoming>>),
+    Tunnel(Box<Tunnel>),
 }
 
 impl ResponseBody {
@@ -254,6 +278,29 @@ impl ResponseBody {
     /// A body that a component makes as it is written.
     pub fn component(body: ComponentBody) -> Self {
         Self { content: Content::Component(Box::new(body)), record: None }
+    }
+
+    /// A body that comes from an upstream as it is written.
+    pub fn upstream(body: UpstreamBody) -> Self {
+        Self { content: Content::Upstream(Box::new(body)), record: None }
+    }
+
+    /// A body that comes from an upstream over HTTP/2.
+    pub fn http2(body: hyper::body::Incoming, idle_timeout: Duration) -> Self {
+        Self { content: Content::Http2(Box::new(Paced::new(body, idle_timeout))), record: None }
+    }
+
+    /// In place of the body of `101 Switching Protocols`: what the connection is from then on.
+    pub fn tunnel(tunnel: Tunnel) -> Self {
+        Self { content: Content::Tunnel(Box::new(tunnel)), record: None }
+    }
+
+    /// The tunnel if this is one, and the record to drop when it ends.
+    pub fn into_tunnel(self) -> Option<(Tunnel, Option<Record>)> {
+        match self.content {
+            Content::Tunnel(tunnel) => Some((*tunnel, self.record)),
+            _ => None,
+        }
     }
 
     /// Has `record` observed when this body is dropped.
@@ -272,7 +319,7 @@ impl ResponseBody {
     pub fn as_whole(&self) -> Option<&Bytes> {
         match &self.content {
             Content::Whole(bytes) => Some(bytes),
-            Content::Component(_) => None,
+            _ => None,
         }
     }
 }
@@ -286,6 +333,9 @@ impl Body for ResponseBody {
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Content::Component(body) => body.poll_frame(context),
+            Content::Upstream(body) => body.poll_frame(context),
+            Content::Http2(body) => Pin::new(body).poll_frame(context),
+            Content::Tunnel(_) => Poll::Ready(None),
         }
     }
 
@@ -294,9 +344,11 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.as_whole() {
-            Some(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            None => SizeHint::default(),
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Upstream(body) => body.bytes_left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Content::Http2(body) => body.inner().size_hint(),
+            Content::Component(_) | Content::Tunnel(_) => SizeHint::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::admin::metrics::CoreMetrics;
 use crate::app::App;
 use crate::capabilities::outgoing::Client;
 use crate::engine::{Fault, Journey, Places, Target};
+use crate::upstream::Upstream;
 
 /// What a core has at hand for each request.
 pub struct Core {
@@ -45,7 +46,7 @@ impl Core {
         old.retire();
     }
 
-    /// Drops instances that have been idle for too long.
+    /// Drops instances and connections that have been idle for too long.
     pub fn drop_expired(&self) {
         self.app.load().drop_expired(Instant::now());
     }
@@ -58,6 +59,8 @@ pub struct CoreApp {
     targets: Vec<Arc<Target>>,
     /// Components that others reach in process.
     by_component: HashMap<Arc<str>, usize>,
+    /// In the order of [`App::upstreams`].
+    upstreams: Vec<Arc<Upstream>>,
 }
 
 impl CoreApp {
@@ -73,7 +76,8 @@ impl CoreApp {
             for (index, loaded) in app.handlers().iter().enumerate() {
                 by_component.entry(Arc::clone(&loaded.component)).or_insert(index);
             }
-            Self { app, targets, by_component }
+            let upstreams = app.upstreams().iter().map(|shared| Upstream::new(Arc::clone(shared))).collect();
+            Self { app, targets, by_component, upstreams }
         })
     }
 
@@ -85,6 +89,11 @@ impl CoreApp {
     /// The target of [`App::handlers`]' `index`.
     pub fn target(&self, index: usize) -> &Arc<Target> {
         &self.targets[index]
+    }
+
+    /// All upstreams.
+    pub fn upstreams(&self) -> &[Arc<Upstream>] {
+        &self.upstreams
     }
 
     /// All targets.
@@ -120,6 +129,9 @@ impl CoreApp {
     fn drop_expired(&self, now: Instant) {
         for target in &self.targets {
             target.drop_expired(now);
+        }
+        for upstream in &self.upstreams {
+            upstream.drop_expired(now);
         }
     }
 

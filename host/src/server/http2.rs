@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use super::body::{RequestBody, ResponseBody};
+use super::interim::Interim;
 use super::preface::Rewound;
 use super::{Drain, Handler, problem};
 
@@ -78,10 +79,10 @@ async fn answer(
     }
     let request = request.map(|body| match hyper::body::Body::is_end_stream(&body) {
         true => RequestBody::Empty,
-        false => RequestBody::Http2(body, handler.body_bytes_max()),
+        false => RequestBody::Http2(body).limited(handler.body_bytes_max()),
     });
     let is_head = request.method() == Method::HEAD;
-    let response = handler.handle(request).await;
+    let response = handler.handle(request, &Interim::default()).await;
     Ok(if is_head { without_body(response) } else { response })
 }
 

@@ -4,8 +4,11 @@ pub mod body;
 pub mod core;
 mod date;
 mod front;
-mod http1;
+pub mod http1;
 mod http2;
+pub mod interim;
+pub mod paced;
+mod platform;
 mod preface;
 pub mod problem;
 pub mod trace;
@@ -26,6 +29,7 @@ use self::body::{RequestBody, ResponseBody};
 use self::core::Core;
 use self::front::Front;
 pub use self::http1::Refusal;
+use self::interim::Interim;
 use crate::engine::Places;
 
 /// Connections that wait to be accepted, on each core.
@@ -38,8 +42,12 @@ const FULL: &[u8] =
 
 /// Answers requests. One is made for each connection.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request.
-    fn handle(&self, request: Request<RequestBody>) -> impl Future<Output = Response<ResponseBody>> + Send;
+    /// Answers one request. Informational responses ahead of the final one are left with `interim`.
+    fn handle(
+        &self,
+        request: Request<RequestBody>,
+        interim: &Interim,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send;
 
     /// Largest request body in bytes.
     fn body_bytes_max(&self) -> u64;

@@ -1,19 +1,24 @@
 //! The life of one HTTP/1.1 connection: read a head, let the handler answer while its body arrives, and again.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Request, Version};
+use http::{Request, Response, StatusCode, Version};
 use tokio::net::TcpStream;
 
+use super::Refusal;
 use super::head::Head;
 use super::read::{Incoming, Interruption, Reader};
 use super::write::{Asked, WriteError, Writer};
-use super::{Refusal, poll_once};
-use crate::server::body::{self, RequestBody};
+use crate::admin::metrics::Record;
+use crate::server::body::{self, RequestBody, ResponseBody};
+use crate::server::interim::Interim;
 use crate::server::{Drain, Handler};
+use crate::upstream::Tunnel;
 
 /// Serves the requests of one connection, in order, until either side ends it.
 ///
@@ -109,6 +114,7 @@ async fn exchange(
     let mut keep_alive = head.keep_alive && !drain.has_started();
     let asked = Asked::new(head.request.method(), head.request.version(), head.takes_trailers);
     let started = AtomicBool::new(false);
+    let interim = Interim::default();
     let cut_short = if head.request.version() == Version::HTTP_11 { Then::Abort } else { Then::Reset };
 
     if head.expects_continue && writer.flush().await.is_err() {
@@ -125,15 +131,26 @@ async fn exchange(
     let written = {
         // Pinned where they are made: they are large, and would be copied into the select.
         let respond = pin!(async {
-            let mut response = pin!(handler.handle(Request::from_parts(parts, body)));
-            let response = match poll_once(|context| response.as_mut().poll(context)).await {
-                Some(response) => response,
-                None => {
-                    writer.flush().await?;
-                    response.await
+            let mut answer = pin!(handler.handle(Request::from_parts(parts, body), &interim));
+            let mut has_flushed = false;
+            let response = loop {
+                let answered = poll_fn(|context| match answer.as_mut().poll(context) {
+                    Poll::Ready(response) => Poll::Ready(Some(response)),
+                    Poll::Pending if !has_flushed || interim.is_waiting() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                });
+                let answered = answered.await;
+                put_informational(writer, &interim, asked);
+                if let Some(response) = answered {
+                    break response;
                 }
+                has_flushed = true;
+                writer.flush().await?;
             };
-            writer.respond(response, asked, &mut keep_alive, &started).await
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return switch(writer, response).await.map(Some);
+            }
+            writer.respond(response, asked, &mut keep_alive, &started).await.map(|()| None)
         });
         let feed = pin!(async {
             if let (Some(sender), Some(incoming)) = (sender, incoming.as_mut()) {
@@ -153,8 +170,13 @@ async fn exchange(
         }
     };
     match written {
-        Some(Ok(())) if keep_alive && body_is_over(reader, incoming).await => Ok(Then::NextRequest),
-        Some(Ok(())) => Ok(Then::Close),
+        Some(Ok(Some((tunnel, _record)))) => {
+            let (read, early) = reader.hand_over();
+            tunnel.run(read, writer.hand_over(), early).await;
+            Ok(Then::Abort)
+        }
+        Some(Ok(None)) if keep_alive && body_is_over(reader, incoming).await => Ok(Then::NextRequest),
+        Some(Ok(None)) => Ok(Then::Close),
         Some(Err(WriteError::Body)) => {
             // What came so far is the client's; a failure to write it changes nothing.
             let _ = writer.flush().await;
@@ -162,6 +184,27 @@ async fn exchange(
         }
         Some(Err(WriteError::Connection)) | None => Ok(cut_short),
     }
+}
+
+/// Puts the informational responses that wait, for a client that knows them.
+fn put_informational(writer: &mut Writer<'_>, interim: &Interim, asked: Asked) {
+    while let Some(head) = interim.pop() {
+        if asked.is_1_1 {
+            writer.put_informational(&head);
+        }
+    }
+}
+
+/// Says that the connection belongs to another protocol from here on.
+async fn switch(
+    writer: &mut Writer<'_>,
+    response: Response<ResponseBody>,
+) -> Result<(Tunnel, Option<Record>), WriteError> {
+    let (head, body) = response.into_parts();
+    let tunnel = body.into_tunnel().ok_or(WriteError::Body)?;
+    writer.put_informational(&head);
+    writer.flush().await?;
+    Ok(tunnel)
 }
 
 /// Whether the next request can be read: the body was consumed, or what is left of it was cheap to throw away.

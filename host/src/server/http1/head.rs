@@ -128,7 +128,7 @@ fn names_a_version(head: &[u8]) -> bool {
 }
 
 /// The fields as a map whose values share the head's bytes.
-fn shared_headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Refusal> {
+pub fn shared_headers(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Refusal> {
     let mut headers = HeaderMap::with_capacity(fields.len() + 12);
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
@@ -259,7 +259,7 @@ fn framing(headers: &HeaderMap, is_1_1: bool) -> Result<Framing, Refusal> {
 }
 
 /// The members of a comma-separated field value, trimmed, empty ones left out.
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 

@@ -3,12 +3,13 @@
 //! It is our own because the edge's cost per request is decided here, and because a lenient parser in front of
 //! other parsers is how requests are smuggled: see [`head`].
 
-mod chunked;
+pub mod chunked;
 mod connection;
-mod head;
+pub mod head;
 #[cfg(test)]
 mod properties;
-mod read;
+pub mod read;
+pub mod wire;
 mod write;
 
 use std::future::poll_fn;

@@ -30,12 +30,14 @@ const READ_BYTES: usize = 8 * 1024;
 const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 
 /// A timer that is armed again only when it fires too early: cheap for connections that are never idle.
+#[derive(Debug)]
 pub struct Patience {
     sleep: Option<Pin<Box<Sleep>>>,
     deadline: Instant,
 }
 
 impl Patience {
+    /// None yet.
     pub fn new() -> Self {
         Self { sleep: None, deadline: Instant::now() }
     }
@@ -234,6 +236,11 @@ impl<'a> Reader<'a> {
                 Interruption::Closed => Refusal::BadRequest("the body ends early"),
             })?;
         }
+    }
+
+    /// The socket, and what the client sent ahead: for a protocol that is not HTTP any more.
+    pub fn hand_over(&mut self) -> (&mut ReadHalf<'a>, BytesMut) {
+        (&mut self.socket, self.buffer.split())
     }
 
     /// Waits until the client has gone away, keeping what it pipelines meanwhile.

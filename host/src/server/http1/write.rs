@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName};
-use http::{Method, Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version, response};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 use tokio::net::tcp::WriteHalf;
 
 use super::chunked::is_allowed_trailer;
 use super::read::Patience;
+use super::wire::{put_chunk_head, put_field};
 use super::{Refusal, poll_once};
 use crate::server::body::ResponseBody;
 use crate::server::date;
@@ -156,8 +157,7 @@ impl<'a> Writer<'a> {
         }
         let is_chunked = framing == Framing::Chunked;
         if is_chunked {
-            put_hex(&mut self.buffer, data.len());
-            self.buffer.extend_from_slice(b"\r\n");
+            put_chunk_head(&mut self.buffer, data.len());
         }
         let end: &'static [u8] = if is_chunked { b"\r\n" } else { b"" };
         if data.len() > COPY_BYTES_MAX {
@@ -207,6 +207,28 @@ impl<'a> Writer<'a> {
             out.extend_from_slice(b"connection: keep-alive\r\n");
         }
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Puts the head of an informational response; of `101 Switching Protocols` with what it switches to.
+    pub fn put_informational(&mut self, head: &response::Parts) {
+        let out = &mut self.buffer;
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(head.status.as_str().as_bytes());
+        out.extend_from_slice(b" ");
+        out.extend_from_slice(head.status.canonical_reason().unwrap_or("").as_bytes());
+        out.extend_from_slice(b"\r\n");
+        let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        for (name, value) in &head.headers {
+            if (is_switch && name == header::UPGRADE) || !(is_hop_by_hop(name) || name == header::CONTENT_LENGTH) {
+                put_field(out, name.as_str().as_bytes(), value.as_bytes());
+            }
+        }
+        out.extend_from_slice(if is_switch { b"connection: upgrade\r\n\r\n" } else { b"\r\n" });
+    }
+
+    /// The socket, once all that waited is written: for a protocol that is not HTTP any more.
+    pub fn hand_over(&mut self) -> &mut WriteHalf<'a> {
+        &mut self.socket
     }
 
     /// Answers a request that no handler sees; the connection closes afterwards.
@@ -295,17 +317,4 @@ fn framing(status: StatusCode, headers: &HeaderMap, body: &ResponseBody, asked: 
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(*name, header::CONNECTION | header::TRANSFER_ENCODING | header::UPGRADE | header::TE | header::TRAILER)
         || matches!(name.as_str(), "keep-alive" | "proxy-connection")
-}
-
-fn put_field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn put_hex(out: &mut BytesMut, number: usize) {
-    use std::fmt::Write;
-    // Writing to a BytesMut cannot fail: it grows.
-    let _ = write!(out, "{number:x}");
 }

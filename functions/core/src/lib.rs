@@ -1,0 +1,21 @@
+//! The words that all policies share.
+//!
+//! A policy is a pure function: (config, request, state, now) -> decision. What it is given and what it says is made of
+//! the types here: a [`RequestView`] and its [`Client`], a [`Timestamp`], and a [`Reason`] with the [`Source`] in the
+//! configuration that it follows from. No IO, no clock, no randomness.
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod reason;
+mod request;
+mod source;
+mod time;
+mod trace;
+
+pub use client::{Client, Country};
+pub use reason::Reason;
+pub use request::RequestView;
+pub use source::Source;
+pub use time::Timestamp;
+pub use trace::{Step, Trace};
