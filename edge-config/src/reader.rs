@@ -4,8 +4,7 @@
 //! Every accessor reports its own problem and then returns `None`, so a reader carries on with
 //! whatever stands in for the value, and the next problem is found too.
 //!
-//! A table that has a [`Shape`] takes from it which keys there are, of which kind and with which default; [`shaped`] has
-//! the accessors for that.
+//! A table that has a [`Shape`] takes from it which keys there are, of which kind and with which default.
 //!
 //! The types here have no `Debug`: the text may hold secrets.
 

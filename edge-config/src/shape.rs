@@ -27,6 +27,8 @@ pub struct Field {
     pub default: Option<&'static str>,
     /// Whether it must be there.
     pub is_required: bool,
+    /// Whether `[defaults]` says what counts when it is not there.
+    pub is_inherited: bool,
 }
 
 /// What a value may be.
@@ -101,7 +103,7 @@ impl Shape {
 impl Field {
     /// A key that may be left out.
     pub const fn new(key: &'static str, kind: Kind, description: &'static str) -> Self {
-        Self { key, kind, description, default: None, is_required: false }
+        Self { key, kind, description, default: None, is_required: false, is_inherited: false }
     }
 
     /// The same, with what counts when it is left out.
@@ -116,9 +118,10 @@ impl Field {
         self
     }
 
-    /// The same, for a table where leaving it out means what another table says.
-    pub const fn without_default(mut self) -> Self {
+    /// The same key of a table that takes what counts without it from `[defaults]`.
+    pub const fn inherited(mut self) -> Self {
         self.default = None;
+        self.is_inherited = true;
         self
     }
 }

@@ -72,13 +72,13 @@ fn routes_of_the_example() {
 
 #[test]
 fn functions_are_listed_with_every_place() {
-    let text = "[[route]]\nname = \"a\"\nfunction = \"shop\"\n\
+    let text = "[[route]]\nname = \"a\"\nhost = [\"a\", \"b\"]\nfunction = \"shop\"\n\
                 [[route]]\nname = \"b\"\npath = \"/b\"\nsplit = [\n\
                 { weight = 1, function = \"stock\" },\n{ weight = 1, function = \"shop\" },\n]\n\
                 [[route]]\nname = \"c\"\npath = \"/c\"\nfunction = \"*\"\n";
     let (edge, _) = parse("", "f.toml", text).unwrap();
     let found: Vec<_> = edge.functions().map(|(name, source)| format!("{name} {source}")).collect();
-    assert_eq!(found, ["shop f.toml:1", "stock f.toml:8", "shop f.toml:9"]);
+    assert_eq!(found, ["shop f.toml:1", "stock f.toml:9", "shop f.toml:10"]);
 }
 
 #[test]

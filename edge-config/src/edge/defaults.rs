@@ -18,16 +18,16 @@ pub(super) static SHAPE: Shape = Shape::new(
 
 /// The keys that an upstream can have of its own.
 pub(super) static OF_UPSTREAMS: &[Field] = &[
-    CONNECT_TIMEOUT.without_default(),
-    FIRST_BYTE_TIMEOUT.without_default(),
-    IDLE_TIMEOUT.without_default(),
-    MAX_CONNECTIONS.without_default(),
-    KEEPALIVE_CONNECTIONS.without_default(),
-    KEEPALIVE_TIMEOUT.without_default(),
+    CONNECT_TIMEOUT.inherited(),
+    FIRST_BYTE_TIMEOUT.inherited(),
+    IDLE_TIMEOUT.inherited(),
+    MAX_CONNECTIONS.inherited(),
+    KEEPALIVE_CONNECTIONS.inherited(),
+    KEEPALIVE_TIMEOUT.inherited(),
 ];
 
 /// The keys that a route can have of its own.
-pub(super) static OF_ROUTES: &[Field] = &[MAX_REQUEST_BODY.without_default()];
+pub(super) static OF_ROUTES: &[Field] = &[MAX_REQUEST_BODY.inherited()];
 
 /// A day is long enough for event streams; what is stuck must end some day.
 const TIMEOUT: Kind = Kind::Duration("1ms", "24h");

@@ -34,7 +34,11 @@ static SECRET: Shape = Shape::new(
     "A value that does not stand in the file. It appears in no message and in no log.",
     &[&[
         Field::new("env", Kind::Text, "The environment variable that holds it."),
-        Field::new("file", Kind::Text, "The file that holds it. A line break at its end is not part of it."),
+        Field::new(
+            "file",
+            Kind::Text,
+            "The file that holds it, relative to the first file. Line breaks at its end are not part of it.",
+        ),
         Field::new("prefix", Kind::String, "What stands before it, such as \"Bearer \"."),
     ]],
 )

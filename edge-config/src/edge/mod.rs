@@ -68,7 +68,10 @@ impl Edge {
 
     /// The functions that routes name, each with every place that does. "*" names none.
     pub fn functions(&self) -> impl Iterator<Item = (&Arc<str>, &Source)> {
+        // A route with several hosts or paths stands in the table several times, one after the other.
+        let mut last = None;
         let routes = self.routes.iter().map(|(_, route)| route);
+        let routes = routes.filter(move |route| last.replace(&route.name) != Some(&route.name));
         let destinations = routes.flat_map(|route| route.to.destinations_with(&route.source));
         destinations.filter_map(|(to, source)| match to {
             Destination::Function(Function::Named(name)) => Some((name, source)),
@@ -254,7 +257,9 @@ pub struct Outcome {
 
 /// What reading a configuration takes from outside.
 pub trait Outside {
-    /// The text of an included file. `name` is as written; `from` is the file that names it.
+    /// The name and text of an included file. `name` is as written; `from` is the file that names it. The name that
+    /// comes back is shown in messages; it must be the same however a file is reached, for by it files are known that
+    /// are included twice, or include themselves.
     ///
     /// # Errors
     /// Why it cannot be read, for people.
@@ -263,7 +268,7 @@ pub trait Outside {
     /// An environment variable.
     fn variable(&mut self, name: &str) -> Option<String>;
 
-    /// The text of a file that holds a secret.
+    /// The text of a file that holds a secret. `name` is as written, and relative to the first file.
     ///
     /// # Errors
     /// Why it cannot be read, for people.

@@ -75,7 +75,8 @@ fn property(field: &Field) -> Keywords {
         Kind::Duration(min, max) | Kind::Size(min, max) => format!(" From {min} to {max}."),
         _ => String::new(),
     };
-    let mut keywords = vec![("description", Json::text(format!("{}{range}", field.description)))];
+    let inherited = if field.is_inherited { " Without this, what [defaults] says." } else { "" };
+    let mut keywords = vec![("description", Json::text(format!("{}{range}{inherited}", field.description)))];
     keywords.extend(value(&field.kind));
     keywords.extend(field.default.map(|default| ("default", default_value(&field.kind, default))));
     keywords
