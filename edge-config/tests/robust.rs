@@ -207,3 +207,19 @@ fn a_secret_shows_in_no_message() {
         assert!(!format!("{errors} {errors:?}").contains(SECRET), "{errors}");
     }
 }
+
+/// Nesting is bounded, however it is written: reading recurses.
+#[test]
+fn depth_is_bounded() {
+    for text in [
+        format!("{}a = 1", "a.".repeat(100_000)),
+        format!("[{}a]", "a.".repeat(100_000)),
+        format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("a = {}1{}", "{ a = ".repeat(100_000), " }".repeat(100_000)),
+    ] {
+        let shown = |errors: Errors| errors.to_string().chars().take(80).collect::<String>();
+        let edge = Edge::parse("f.toml", &text, &mut Folder::of_package("")).map_err(shown);
+        assert!(edge.is_err());
+        assert!(Manifest::parse("f.toml", &text).is_err());
+    }
+}

@@ -96,7 +96,7 @@ impl To {
         match self {
             Self::One(Destination::Redirect(_)) => "redirect",
             Self::One(_) => "fixed response",
-            Self::Split(_) => "split of such",
+            Self::Split(_) => "split of redirects and fixed responses",
         }
     }
 }
