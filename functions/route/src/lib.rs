@@ -1,11 +1,28 @@
 //! Which route a request takes.
 //!
-//! [`trigger`] has the routes of `spin.toml`, its HTTP triggers.
+//! There are two kinds of routes. Those of `spin.toml`, its HTTP triggers, belong to functions: [`trigger`]. Those of
+//! the edge: a [`Table`] finds the most specific one whose [`Matches`] fit a request.
 //!
-//! Pure: no IO, no clock, no randomness, and [`Router::find`] does not allocate.
+//! Pure: no IO, no clock, no randomness of its own, and [`Table::find`] does not allocate.
 
 #![forbid(unsafe_code)]
 
+mod braces;
+mod conditions;
+mod hash;
+mod host;
+mod miss;
+mod path;
+#[cfg(test)]
+mod sample;
+mod table;
 pub mod trigger;
+mod value;
 
+pub use conditions::Conditions;
+pub use host::{HostPattern, HostPatternError};
+pub use miss::Miss;
+pub use path::{Captured, PATH_PATTERN_LEN_MAX, PathPattern, PathPatternError, SEGMENTS_MAX};
+pub use table::{Found, Matches, Table};
 pub use trigger::{Captures, Conflict, Match, PATTERN_LEN_MAX, Pattern, PatternError, Router, spin};
+pub use value::{ValuePattern, ValuePatternError};
