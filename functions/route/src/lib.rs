@@ -13,9 +13,12 @@ mod hash;
 mod host;
 mod miss;
 mod path;
+mod percent;
+mod rewrite;
 #[cfg(test)]
 mod sample;
 mod table;
+mod template;
 pub mod trigger;
 mod value;
 
@@ -23,6 +26,8 @@ pub use conditions::Conditions;
 pub use host::{HostPattern, HostPatternError};
 pub use miss::Miss;
 pub use path::{Captured, PATH_PATTERN_LEN_MAX, PathPattern, PathPatternError, SEGMENTS_MAX};
+pub use rewrite::{HeaderRewrite, HostRewrite, QueryRewrite, Rewrite, TargetError};
 pub use table::{Found, Matches, Table};
+pub use template::{TEMPLATE_LEN_MAX, TEMPLATE_NAMES_MAX, Template, TemplateError};
 pub use trigger::{Captures, Conflict, Match, PATTERN_LEN_MAX, Pattern, PatternError, Router, spin};
 pub use value::{ValuePattern, ValuePatternError};
