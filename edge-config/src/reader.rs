@@ -134,6 +134,8 @@ impl<'t> Table<'t> {
     /// Like [`Table::take`], but the key must be there, or [`Table::finish`] reports it. `what`
     /// finishes the sentence "Write ...".
     pub fn require(&mut self, key: &'static str, what: &str) -> Option<Value<'t>> {
+        let is_required = |shape: &Shape| shape.field(key).is_some_and(|field| field.is_required);
+        debug_assert!(self.shape.is_none_or(is_required), "{key} is not required by its shape");
         let value = self.take(key);
         if value.is_none() {
             let message = format!("missing key \"{key}\". Write {what}");

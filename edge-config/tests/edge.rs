@@ -99,6 +99,8 @@ fn nothing_is_without_a_bound() {
     let paths = list(26, &|n| format!("\"/p{n}\""));
     let arms = list(101, &|_| "{ weight = 1, function = \"*\" }".to_owned());
     let files = list(256, &|n| format!("\"f{n}.toml\""));
+    let fields = list(40_000, &|n| format!("x-{n} = \"1\""));
+    let values = list(101, &|_| "\"1\"".to_owned());
     let table = [
         (
             format!("[[route]]\nname = \"r\"\nfunction = \"*\"\nhost = [{hosts}]\npath = [{paths}]"),
@@ -107,6 +109,14 @@ fn nothing_is_without_a_bound() {
         (
             format!("[[route]]\nname = \"r\"\nsplit = [{arms}]"),
             "f.toml:3:9: route[0].split: 101 destinations. Write from 1 to 100",
+        ),
+        (
+            format!("[[route]]\nname = \"r\"\nrespond = {{ headers = {{ {fields} }} }}"),
+            "f.toml:3:23: route[0].respond.headers: 40000 are too many. At most 100 are allowed",
+        ),
+        (
+            format!("[[expect]]\nrequest = \"GET http://a/\"\nstatus = 200\nheaders = {{ a = [{values}] }}"),
+            "f.toml:4:17: expect[0].headers.a: 101 are too many. At most 100 are allowed",
         ),
         (format!("include = [{files}]"), "f.toml:1:3217: include[255]: more than 256 files"),
     ];

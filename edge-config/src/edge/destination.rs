@@ -156,8 +156,7 @@ impl<'t> Reading<'_, 't> {
 
     fn arm(&mut self, value: &Value<'_>, captured: &[&str]) -> Option<Arm> {
         let mut table = value.table_of(&ARM)?;
-        let weight =
-            table.require("weight", "weight = NUMBER, its share").and_then(|value| value.integer(0..=1_000_000));
+        let weight = table.required_integer("weight", "weight = NUMBER, its share");
         let to = table.exactly_one(
             "nobody answers. Write upstream = \"...\", function = \"...\", redirect = \"...\" or respond = { ... }",
         );

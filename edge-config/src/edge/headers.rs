@@ -62,6 +62,9 @@ const OF_THE_CONNECTION: [HeaderName; 9] = [
 const CREDENTIALS: [HeaderName; 4] =
     [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, HeaderName::from_static("x-api-key")];
 
+/// Fields in one table, and values of one field.
+const COUNT_MAX: usize = 100;
+
 /// The message whose fields are meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Message {
@@ -82,8 +85,8 @@ pub(super) fn rewrite(mut table: Table<'_>, message: Message, outside: &mut dyn 
 
 /// Reads a table of fields that the edge puts into a message.
 pub(super) fn values(value: &Value<'_>, message: Message, outside: &mut dyn Outside) -> Vec<(HeaderName, HeaderValue)> {
-    let entries = value.table().into_iter().flat_map(Table::entries);
-    let pairs = entries.filter_map(|(key, value)| {
+    let entries = entries(value);
+    let pairs = entries.into_iter().filter_map(|(key, value)| {
         let name = own_name(key.text, |message| key.error(message));
         // A bad name is no reason to keep quiet about the value.
         let content = content(&value, name.as_ref(), message, outside);
@@ -184,15 +187,29 @@ fn parse_name(text: &str) -> Result<HeaderName, String> {
 /// Reads fields with a value or a list of values each, whichever they are.
 pub(super) fn any(value: &Value<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (key, value) in value.table().into_iter().flat_map(Table::entries) {
+    for (key, value) in entries(value) {
         let name = name_of(&key);
-        for item in value.one_or_many() {
+        for item in few(&value, value.one_or_many()) {
             if let (Some(name), Some(content)) = (&name, item.parsed(text)) {
                 headers.append(name.clone(), content);
             }
         }
     }
     headers
+}
+
+/// The fields of a table.
+fn entries<'t>(value: &Value<'t>) -> Vec<(Key<'t>, Value<'t>)> {
+    few(value, value.table().into_iter().flat_map(Table::entries).collect())
+}
+
+/// Reports too many fields or values: no message has room for them, and [`HeaderMap`] has none either.
+fn few<T>(value: &Value<'_>, items: Vec<T>) -> Vec<T> {
+    if items.len() > COUNT_MAX {
+        value.error(format!("{} are too many. At most {COUNT_MAX} are allowed", items.len()));
+        return Vec::new();
+    }
+    items
 }
 
 /// A field's value (RFC 9110 section 5.5, ASCII alone).

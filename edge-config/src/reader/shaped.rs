@@ -36,6 +36,12 @@ impl<'t> Table<'t> {
         self.take(key)?.integer(min..=max)
     }
 
+    /// A whole number that must be there. `what` is as for [`Table::require`].
+    pub fn required_integer(&mut self, key: &'static str, what: &str) -> Option<u32> {
+        let Kind::Integer(min, max) = self.field(key).kind else { unreachable!("{key} is read as an integer") };
+        self.require(key, what)?.integer(min..=max)
+    }
+
     /// A duration, or the default.
     pub fn duration(&mut self, key: &'static str) -> Duration {
         let given = self.optional_duration(key);
