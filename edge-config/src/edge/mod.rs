@@ -3,6 +3,7 @@
 //! [`Edge::parse`] reads raw text into the checked types here, with every error at once. Upstreams, functions and
 //! routes refer to each other by index or name, and all references are known to lead somewhere.
 
+mod checks;
 mod client;
 mod conditions;
 mod defaults;
@@ -38,6 +39,8 @@ use crate::secret::Text;
 pub struct Edge {
     /// Who clients are: `[client]`.
     pub client: ClientConfig,
+    /// What is refused before a route is looked for: `[checks]`.
+    pub checks: ChecksConfig,
     /// What is said about ourselves: `[proxy]`.
     pub proxy: ProxyConfig,
     /// `[[upstream]]`, in the order of the file. [`tidegate_route::UpstreamId`] is an index into it.
@@ -61,7 +64,8 @@ impl Edge {
 
     /// What applies without an edge.toml: whatever comes goes to the function whose trigger matches.
     pub fn default_for_functions() -> Self {
-        const TEXT: &str = "[[route]]\nname = \"functions\"\nfunction = \"*\"\n";
+        // spin.toml's triggers decide as they do under Spin, which passes every path on.
+        const TEXT: &str = "checks.dot_segments = \"pass\"\n[[route]]\nname = \"functions\"\nfunction = \"*\"\n";
         let (edge, _) = Self::parse("built in", TEXT, &mut Nothing).expect("a text of our own, which a test reads");
         Self { files: Vec::new(), ..edge }
     }
@@ -99,6 +103,23 @@ pub enum AddressFrom {
     XForwardedFor,
     /// `Forwarded` (RFC 7239)
     Forwarded,
+}
+
+/// What is refused before a route is looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChecksConfig {
+    /// What becomes of paths with dot segments.
+    pub dot_segments: DotSegments,
+}
+
+/// What becomes of paths with `.` or `..` segments, in whatever disguise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DotSegments {
+    /// They are refused: what they mean depends on who reads them.
+    #[default]
+    Refuse,
+    /// They are passed on as they are.
+    Pass,
 }
 
 /// What the proxy says about itself in what it passes on.

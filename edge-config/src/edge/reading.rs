@@ -8,7 +8,8 @@ use super::names::Names;
 use super::route::Entry;
 use super::sources::{SourceFile, Sources};
 use super::{
-    ClientConfig, Edge, Expect, Outside, ProxyConfig, Upstream, client, expect, policies, proxy, upstream, variables,
+    ChecksConfig, ClientConfig, Edge, Expect, Outside, ProxyConfig, Route, checks, client, expect, policies, proxy,
+    upstream, variables,
 };
 use crate::diagnostics::{self, Diagnostics, Errors, Warning};
 use crate::reader::{self, Table};
@@ -43,6 +44,7 @@ static FIELDS: &[Field] = &[
 /// What counts for all files, and so stands in the first one alone.
 static FIRST_FILE_FIELDS: &[Field] = &[
     Field::new("client", Kind::Table(&client::SHAPE), "Who clients are, when proxies stand before the edge."),
+    Field::new("checks", Kind::Table(&checks::SHAPE), "What is refused before a route is looked for."),
     Field::new("proxy", Kind::Table(&proxy::SHAPE), "What the edge says about itself."),
     Field::new(
         "defaults",
@@ -96,7 +98,7 @@ pub(super) fn parse(file: &str, text: &str, outside: &mut dyn Outside) -> Result
 
 /// Reads all files: first the names of upstreams, then the routes that refer to them, then what is expected of both.
 fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside: &mut dyn Outside) -> Option<Edge> {
-    let (client, proxy, defaults) = first_file_alone(&mut files)?;
+    let General { client, checks, proxy, defaults } = first_file_alone(&mut files)?;
     for (table, file) in &mut files {
         check_includes(table, file);
         policies::reject_others(table);
@@ -115,11 +117,20 @@ fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside
     for (table, _) in files {
         table.finish();
     }
-    Some(reading.finish(client, proxy, upstreams))
+    let (routes, expects) = reading.finish();
+    Some(Edge { client, checks, proxy, upstreams, routes, expects, files: Vec::new() })
+}
+
+/// What counts for all files.
+struct General {
+    client: ClientConfig,
+    checks: ChecksConfig,
+    proxy: ProxyConfig,
+    defaults: Defaults,
 }
 
 /// Reads what only the first file may hold.
-fn first_file_alone(files: &mut [(Table<'_>, &SourceFile)]) -> Option<(ClientConfig, ProxyConfig, Defaults)> {
+fn first_file_alone(files: &mut [(Table<'_>, &SourceFile)]) -> Option<General> {
     let ((first, first_file), others) = files.split_first_mut()?;
     for (table, _) in others {
         for field in FIRST_FILE_FIELDS {
@@ -128,9 +139,12 @@ fn first_file_alone(files: &mut [(Table<'_>, &SourceFile)]) -> Option<(ClientCon
             }
         }
     }
-    let client = client::read(first.table_or_empty("client"));
-    let proxy = proxy::read(first.table_or_empty("proxy"));
-    Some((client, proxy, defaults::read(first.table_or_empty("defaults"))))
+    Some(General {
+        client: client::read(first.table_or_empty("client")),
+        checks: checks::read(first.table_or_empty("checks")),
+        proxy: proxy::read(first.table_or_empty("proxy")),
+        defaults: defaults::read(first.table_or_empty("defaults")),
+    })
 }
 
 /// Reports what is wrong with a file's includes, which were followed already.
@@ -159,7 +173,7 @@ impl<'r, 't> Reading<'r, 't> {
         }
     }
 
-    fn finish(self, client: ClientConfig, proxy: ProxyConfig, upstreams: Vec<Upstream>) -> Edge {
+    fn finish(self) -> (tidegate_route::Table<Route>, Vec<Expect>) {
         self.upstreams.warn_of_unused("no route leads to it");
         let (mut places, mut entries) = (Vec::new(), Vec::new());
         for Entry { matches, route, place, is_one_of_many } in self.entries {
@@ -176,6 +190,6 @@ impl<'r, 't> Reading<'r, 't> {
             place
                 .warn(format!("no request{which} comes here: the route {:?} in {} takes them all", by.name, by.source));
         }
-        Edge { client, proxy, upstreams, routes, expects: self.expects, files: Vec::new() }
+        (routes, self.expects)
     }
 }
