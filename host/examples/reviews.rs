@@ -1,6 +1,6 @@
 //! What customers say: a plain HTTP server, as any backend is one, for the example's edge to send requests to.
 //!
-//! `GET /reviews/PRODUCT` gives JSON. It listens on 127.0.0.1:8082, or where its first argument says, and ends with the
+//! `GET /PRODUCT` gives JSON. It listens on 127.0.0.1:8082, or where its first argument says, and ends with the
 //! process that started it.
 
 use std::convert::Infallible;
@@ -52,11 +52,11 @@ async fn end_with_parent() {
 }
 
 fn answer(request: &Request<Incoming>) -> Response<String> {
-    let product = request.uri().path().strip_prefix("/reviews/").filter(|product| !product.is_empty());
+    let product = request.uri().path().strip_prefix('/').filter(|product| !product.is_empty());
     let (status, body) = match (request.method(), product) {
         (&Method::GET | &Method::HEAD, Some(product)) => (StatusCode::OK, reviews_of(product)),
         (_, Some(_)) => (StatusCode::METHOD_NOT_ALLOWED, serde_json::json!({ "error": "reviews are only read here" })),
-        (_, None) => (StatusCode::NOT_FOUND, serde_json::json!({ "error": "write /reviews/PRODUCT" })),
+        (_, None) => (StatusCode::NOT_FOUND, serde_json::json!({ "error": "write /PRODUCT" })),
     };
     let mut response = Response::new(body.to_string());
     *response.status_mut() = status;

@@ -1,6 +1,6 @@
 //! edge.toml: found, read, and checked against the components that there are.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tidegate_edge_config::edge::{Edge, Outside};
 use tidegate_edge_config::manifest::{Manifest, Target};
@@ -59,7 +59,7 @@ struct Disk {
 
 impl Outside for Disk {
     fn include(&mut self, name: &str, from: &str) -> Result<(String, String), String> {
-        let path = Path::new(from).parent().unwrap_or(Path::new("")).join(name);
+        let path = without_detours(&Path::new(from).parent().unwrap_or(Path::new("")).join(name));
         Ok((path.display().to_string(), read(&path)?))
     }
 
@@ -71,6 +71,21 @@ impl Outside for Disk {
         let text = read(&self.folder.join(name))?;
         Ok(Text::secret(text.trim_end_matches(['\r', '\n'])))
     }
+}
+
+/// The path without `.` and `..`, so that a file has one name however it is reached.
+fn without_detours(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(short.components().next_back(), Some(Component::Normal(_))) => {
+                short.pop();
+            }
+            component => short.push(component),
+        }
+    }
+    short
 }
 
 fn read(path: &Path) -> Result<String, String> {
