@@ -1,26 +1,31 @@
 //! Which requests may be answered from the store, and which responses may go there: a cautious minimum.
 
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, HeaderMap, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    RANGE, SET_COOKIE, VARY,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderName, Method, StatusCode, response};
 
 /// Whether a request may be answered from the store, and its response be shared with others.
 ///
-/// Not one that identifies a user by `Authorization` (RFC 9111 section 3.5), and not one for a part of a resource or on
-/// a condition that could fail, for its response would be no answer for others. What it says in Cache-Control is not
-/// heard: those directives are advisory (RFC 9111 section 5.2.1), and whoever reloads would ask the origin.
+/// Not one that identifies a user by `Authorization` (RFC 9111 section 3.5); not one for a part of a resource, on a
+/// condition that could fail, or with a body, for its response would be no answer for others; not one that wants another
+/// protocol. What it says in Cache-Control is not heard: those directives are advisory (RFC 9111 section 5.2.1), and
+/// whoever reloads would ask the origin.
 pub fn may_look(method: &Method, headers: &HeaderMap) -> bool {
-    const OWN: [HeaderName; 5] = [AUTHORIZATION, RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE];
-    matches!(*method, Method::GET | Method::HEAD) && !OWN.iter().any(|name| headers.contains_key(name))
+    const OWN: [HeaderName; 7] =
+        [AUTHORIZATION, RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING, UPGRADE];
+    matches!(*method, Method::GET | Method::HEAD)
+        && !OWN.iter().any(|name| headers.contains_key(name))
+        && headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0")
 }
 
 /// Makes a request's response one for others: without the conditions by which it would be "not modified", as it is for
-/// this client alone. A whole response is an answer to them as well (RFC 9110 section 13.1.2).
+/// this client alone. A whole response is an answer to them as well (RFC 9110 section 13.1.2). There is no body either.
 pub fn generalize(headers: &mut HeaderMap) {
-    headers.remove(IF_NONE_MATCH);
-    headers.remove(IF_MODIFIED_SINCE);
+    for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, CONTENT_LENGTH] {
+        headers.remove(name);
+    }
 }
 
 /// Whether the response to a request that [`may_look`] may be stored and given to others (RFC 9111 section 3).
@@ -62,6 +67,10 @@ mod tests {
             (Method::POST, &[], false),
             (Method::GET, &[("authorization", "Bearer x")], false),
             (Method::GET, &[("range", "bytes=0-1")], false),
+            (Method::GET, &[("content-length", "5")], false),
+            (Method::GET, &[("content-length", "0")], true),
+            (Method::GET, &[("transfer-encoding", "chunked")], false),
+            (Method::GET, &[("connection", "upgrade"), ("upgrade", "websocket")], false),
             (Method::GET, &[("if-match", "\"a\"")], false),
             (Method::GET, &[("if-none-match", "\"a\""), ("cache-control", "no-cache")], true),
         ];
