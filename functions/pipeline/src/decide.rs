@@ -1,0 +1,148 @@
+//! Who answers a request: its route, the arm of its split, what its rewrite makes of the target.
+
+use http::HeaderValue;
+use http::uri::PathAndQuery;
+use tidegate_cache::Key;
+use tidegate_core::{RequestView, Source, Trace};
+use tidegate_edge_config::edge::{Route, To};
+use tidegate_route::{Destination, Redirect, Split};
+
+use crate::action::Target;
+use crate::checks::Host;
+use crate::client::Sender;
+use crate::{Pipeline, Refusal};
+
+/// What was decided about a request before anybody is asked.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    /// The route, by its place.
+    pub route: usize,
+    /// The arm of its split, by its place.
+    pub arm: Option<usize>,
+    /// What makes the client come to that arm again.
+    pub set_cookie: Option<HeaderValue>,
+    /// Who answers.
+    pub answer: Answer,
+}
+
+/// Who answers.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Somebody who is asked.
+    Fetch {
+        to: Target,
+        /// The target that it sees, if that is not the client's.
+        target: Option<PathAndQuery>,
+        /// What the answer is stored under, if it may be.
+        key: Option<Key>,
+    },
+    /// We, by sending the client elsewhere.
+    Redirect(http::StatusCode, HeaderValue),
+    /// We, with what the configuration says.
+    Fixed,
+}
+
+/// Decides about a request, which is not changed by it.
+pub(crate) fn decide(
+    pipeline: &Pipeline,
+    sender: &Sender,
+    request: &http::request::Parts,
+    random: u64,
+    trace: &mut Trace,
+) -> Result<Decision, Refusal> {
+    let host = Host::of(&request.headers);
+    let name = host.name();
+    let view = RequestView {
+        method: &request.method,
+        is_https: sender.is_https,
+        host: &name,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        headers: &request.headers,
+        client: &sender.client,
+    };
+    let Some(found) = pipeline.edge().routes.find(&view) else {
+        trace.note("route", None, || format!("none{}", passed_over(pipeline, &view)));
+        return Err(Refusal::NoRoute);
+    };
+    let route = found.value;
+    trace.note("route", Some(&route.source), || format!("{}{}", route.name, passed_over(pipeline, &view)));
+    let (destination, arm, set_cookie) = match &route.to {
+        To::One(destination) => (destination, None, None),
+        To::Split(split) => {
+            let choice = split.choose(&view, random);
+            trace.note("split", split.arms.get(choice.arm).map(|arm| &arm.source), || share(split, choice.arm));
+            (choice.to, Some(choice.arm), choice.set_cookie)
+        }
+    };
+    let to = match destination {
+        Destination::Upstream(id) => Target::Upstream(*id),
+        Destination::Function(function) => Target::Function(function.clone()),
+        Destination::Redirect(redirect) => {
+            let location = redirect.location(&view, &found.captures).ok_or(Refusal::Rewrite)?;
+            trace.note("redirect", arm_source(route, arm), || redirected(redirect, &location));
+            let answer = Answer::Redirect(redirect.status, location);
+            return Ok(Decision { route: found.index, arm, set_cookie, answer });
+        }
+        Destination::Fixed(fixed) => {
+            trace.note("fixed", arm_source(route, arm), || format!("{} by the edge itself", fixed.status.as_u16()));
+            return Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fixed });
+        }
+    };
+    let target = route.rewrite.target(&view, &found.captures).map_err(|_| Refusal::Rewrite)?;
+    if let Some(target) = &target {
+        trace.note("rewrite", Some(&route.source), || format!("{target} instead of {}", request.uri));
+    }
+    let key = route.cache.is_some() && tidegate_cache::may_look(&request.method, &request.headers);
+    let key = key.then(|| {
+        let target = request.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        Key::new(sender.is_https, &host.normal(sender.is_https), target, part(pipeline, arm, &to).as_deref())
+    });
+    Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fetch { to, target, key } })
+}
+
+/// The destination of a decision.
+pub(crate) fn destination(route: &Route, arm: Option<usize>) -> Option<&Destination> {
+    match (&route.to, arm) {
+        (To::One(destination), _) => Some(destination),
+        (To::Split(split), Some(arm)) => split.arms.get(arm).map(|arm| &arm.to),
+        (To::Split(_), None) => None,
+    }
+}
+
+/// The line that says where a decision leads: the arm's or the route's.
+pub(crate) fn arm_source(route: &Route, arm: Option<usize>) -> Option<&Source> {
+    match (&route.to, arm) {
+        (To::Split(split), Some(arm)) => split.arms.get(arm).map(|arm| &arm.source),
+        _ => Some(&route.source),
+    }
+}
+
+/// What tells the stored answers of an arm from those of others: its destination's name, not its place, which a change
+/// of the configuration may move.
+fn part(pipeline: &Pipeline, arm: Option<usize>, to: &Target) -> Option<String> {
+    arm.map(|_| match to {
+        Target::Upstream(id) => {
+            format!("upstream={}", pipeline.upstream(*id).map_or("", |upstream| &upstream.name))
+        }
+        Target::Function(tidegate_route::Function::Any) => "function".to_owned(),
+        Target::Function(tidegate_route::Function::Named(name)) => format!("function={name}"),
+    })
+}
+
+/// The routes that came close, and why they were not it.
+fn passed_over(pipeline: &Pipeline, view: &RequestView<'_>) -> String {
+    let considered = pipeline.edge().routes.considered(view).into_iter();
+    let named = considered.filter_map(|(index, miss)| Some((&pipeline.route(index)?.name, miss)));
+    named.map(|(name, miss)| format!("; not {name}: {miss}")).collect()
+}
+
+fn share(split: &Split, arm: usize) -> String {
+    let all: u64 = split.arms.iter().map(|arm| u64::from(arm.weight)).sum();
+    let weight = split.arms.get(arm).map_or(0, |arm| arm.weight);
+    format!("arm {} of {}, which gets {weight} of {all} requests", arm + 1, split.arms.len())
+}
+
+fn redirected(redirect: &Redirect, location: &HeaderValue) -> String {
+    format!("{} to {}", redirect.status.as_u16(), String::from_utf8_lossy(location.as_bytes()))
+}

@@ -1,0 +1,346 @@
+//! The Exchange: one request, from its head to the last thing that is done for it.
+
+mod cached;
+mod notes;
+
+use std::mem;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ALLOW, LOCATION};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Response, StatusCode, Version, request, response};
+use tidegate_cache::Key;
+use tidegate_core::{Client, Country, Reason, Timestamp, Trace};
+use tidegate_edge_config::edge::Route;
+use tidegate_route::{Destination, Fixed};
+
+use crate::action::{Action, Fetch, Input, Reply, ReplyBody, Store, Target};
+use crate::client::{Connection, Sender};
+use crate::decide::{Answer, Decision};
+use crate::rescue::Fault;
+use crate::{Failure, Pipeline, checks, client, decide, forward, rescue, respond};
+use cached::Cached;
+
+/// A request, as a shell has it.
+#[derive(Debug)]
+pub struct Start {
+    /// Its head, as it was parsed: the target in origin form and a Host field, or in absolute form (HTTP/2).
+    pub request: request::Parts,
+    /// Who is at the other end of the connection.
+    pub peer: IpAddr,
+    /// Whether the connection is over TLS.
+    pub is_https: bool,
+    /// The country of the peer, if the place knows it.
+    pub country: Option<Country>,
+    /// A random number, all 64 bits of it: for the shares of a split.
+    pub random: u64,
+    /// Where decisions are noted.
+    pub trace: Trace,
+}
+
+/// One request: a state machine without IO. [`Exchange::start`] says what to do first, [`Exchange::advance`] what to do
+/// next.
+#[derive(Debug)]
+pub struct Exchange {
+    pipeline: Arc<Pipeline>,
+    method: Method,
+    version: Version,
+    started: Timestamp,
+    sender: Sender,
+    /// The route and the arm of its split, by their places.
+    route: Option<(usize, Option<usize>)>,
+    set_cookie: Option<HeaderValue>,
+    fetched: Option<Fetched>,
+    reason: Option<Reason>,
+    has_responded: bool,
+    trace: Trace,
+    state: State,
+}
+
+/// What is being done, and so what may come in next.
+#[derive(Debug)]
+enum State {
+    Looking(Box<Cached>),
+    Claiming(Box<Cached>),
+    Waiting(Box<Cached>),
+    Fetching(Fetching),
+    /// The client has its answer, a stale one if something is left to do.
+    Responding(Option<Box<Cached>>),
+    Storing,
+    Done,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+struct Fetching {
+    since: Timestamp,
+    is_upstream: bool,
+    is_upgrade: bool,
+    /// What its response is stored under, if it may be.
+    shares: Option<Key>,
+    /// Whether the client has its answer already.
+    is_later: bool,
+}
+
+/// How a request went.
+#[derive(Clone, Copy, Debug)]
+struct Fetched {
+    took: Duration,
+    status: StatusCode,
+}
+
+impl Exchange {
+    /// Begins with a request.
+    pub fn start(pipeline: Arc<Pipeline>, start: Start, now: Timestamp) -> (Self, Action) {
+        let Start { mut request, peer, is_https, country, random, trace } = start;
+        let client = Client { country, ..Client::new(peer) };
+        let mut exchange = Self {
+            pipeline,
+            method: request.method.clone(),
+            version: request.version,
+            started: now,
+            sender: Sender { client, peer: client.address, is_trusted: false, is_https },
+            route: None,
+            set_cookie: None,
+            fetched: None,
+            reason: None,
+            has_responded: false,
+            trace,
+            state: State::Done,
+        };
+        let connection = Connection { peer, is_https, country };
+        let action = match exchange.check(&mut request, connection) {
+            Ok(None) => exchange.decide(request, random, now),
+            Ok(Some(status)) => Ok(exchange.answer_options(status)),
+            Err(fault) => Err(fault),
+        };
+        let action = action.unwrap_or_else(|fault| exchange.rescue(fault));
+        (exchange, action)
+    }
+
+    /// Goes on with what became of the last action.
+    pub fn advance(&mut self, input: Input, now: Timestamp) -> Action {
+        let action = match (mem::replace(&mut self.state, State::Done), input) {
+            (State::Looking(cached), Input::Looked(stored)) => self.looked(cached, stored, now),
+            (State::Claiming(cached), Input::Claimed(claim)) => self.claimed(cached, claim, now),
+            (State::Waiting(cached), Input::Looked(Some(stored))) => self.waited(*cached, stored, now),
+            (State::Waiting(cached), Input::Released(released)) => self.released(cached, released, now),
+            (State::Fetching(fetching), Input::Fetched(head)) => self.fetched(fetching, head, now),
+            (State::Fetching(fetching), Input::Failed(failure)) => self.failed(&fetching, failure, now),
+            (State::Responding(later), Input::Responded) => Ok(self.responded(later)),
+            (State::Storing, Input::Stored) => Ok(Action::Finish),
+            // Not what was asked for: the driver's fault, or a second end.
+            (State::Done | State::Storing | State::Responding(_), _) => Ok(Action::Finish),
+            _ => Err(Failure::Internal.into()),
+        };
+        action.unwrap_or_else(|fault| self.rescue(fault))
+    }
+
+    /// Who sent the request: who is at the other end of the connection, until the client stage knows more.
+    pub fn client(&self) -> &Client {
+        &self.sender.client
+    }
+
+    /// Whether the client spoke TLS, to us or to a trusted proxy.
+    pub fn is_https(&self) -> bool {
+        self.sender.is_https
+    }
+
+    /// The route it took, if it came that far.
+    pub fn route(&self) -> Option<&Route> {
+        self.pipeline.route(self.route?.0)
+    }
+
+    /// Why it was not simply answered.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// The decisions, if they are noted.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Whether something is left to do when the client has its answer. If not, [`Input::Responded`] may be left out.
+    pub fn has_later(&self) -> bool {
+        matches!(self.state, State::Responding(Some(_)))
+    }
+
+    /// An interim response (1xx) as it is passed on to the client; none if it is not.
+    pub fn informational(&self, head: response::Parts) -> Option<response::Parts> {
+        respond::informational(&self.pipeline, self.version, head)
+    }
+
+    fn check(&mut self, request: &mut request::Parts, connection: Connection) -> Result<Option<StatusCode>, Fault> {
+        let answer = checks::check(request)?;
+        self.trace.note("checks", None, || "nothing is wrong with the request".to_owned());
+        let config = &self.pipeline.edge().client;
+        self.sender = client::identify(config, &mut request.headers, connection);
+        let sender = &self.sender;
+        self.trace.note("client", None, || notes::sender(sender));
+        Ok(answer)
+    }
+
+    fn decide(&mut self, request: request::Parts, random: u64, now: Timestamp) -> Result<Action, Fault> {
+        let decision = decide::decide(&self.pipeline, &self.sender, &request, random, &mut self.trace)?;
+        let Decision { route, arm, set_cookie, answer } = decision;
+        self.route = Some((route, arm));
+        self.set_cookie = set_cookie;
+        match answer {
+            Answer::Redirect(status, location) => Ok(self.redirect(status, location, now)),
+            Answer::Fixed => Ok(self.fixed(now)),
+            Answer::Fetch { to, target, key: None } => {
+                self.note_uncached();
+                self.fetch(Ask { request, to, target }, None, now)
+            }
+            Answer::Fetch { to, target, key: Some(key) } => self.look(key, Ask { request, to, target }),
+        }
+    }
+
+    /// Sends the request; the response is shared under a key for which the claim is held.
+    fn fetch(&mut self, ask: Ask, shares: Option<Key>, now: Timestamp) -> Result<Action, Fault> {
+        let pipeline = Arc::clone(&self.pipeline);
+        let route = self.route.and_then(|(index, _)| pipeline.route(index)).ok_or(Failure::Internal)?;
+        let Ask { mut request, to, target } = ask;
+        if checks::declared_length(&request).is_some_and(|length| length > route.max_request_body) {
+            return Err(Failure::RequestBodyTooLarge.into());
+        }
+        let is_upgrade = match &to {
+            Target::Upstream(id) => {
+                let upstream = pipeline.upstream(*id).ok_or(Failure::Internal)?;
+                let sender = &self.sender;
+                let is_upgrade = forward::to_upstream(&pipeline, upstream, route, &mut request, target, sender)?;
+                notes::fields(&mut self.trace, "request fields", &route.rewrite.request, &route.source);
+                self.trace.note("fetch", Some(&upstream.source), || {
+                    format!("{} {} from upstream {}", request.method, request.uri, upstream.name)
+                });
+                is_upgrade
+            }
+            Target::Function(function) => {
+                forward::to_function(route, &mut request, target);
+                notes::fields(&mut self.trace, "request fields", &route.rewrite.request, &route.source);
+                let source = self.route.and_then(|(_, arm)| decide::arm_source(route, arm));
+                self.trace.note("fetch", source, || {
+                    format!("{} {} from {}", request.method, request.uri, notes::function(function))
+                });
+                false
+            }
+        };
+        let is_upstream = matches!(to, Target::Upstream(_));
+        let is_later = self.has_responded;
+        self.state =
+            State::Fetching(Fetching { since: now, is_upstream, is_upgrade, shares: shares.clone(), is_later });
+        let max_request_body = route.max_request_body;
+        Ok(Action::Fetch(Fetch { to, head: request, is_upgrade, max_request_body, shares }))
+    }
+
+    fn fetched(&mut self, fetching: Fetching, mut head: response::Parts, now: Timestamp) -> Result<Action, Fault> {
+        self.fetched = Some(Fetched { took: now.since(fetching.since), status: head.status });
+        let is_upgrade = fetching.is_upgrade;
+        if let Err(failure) = respond::receive(&self.pipeline, &mut head, fetching.is_upstream, is_upgrade) {
+            return self.failed(&fetching, failure, now);
+        }
+        let key = fetching.shares.filter(|_| tidegate_cache::may_store(&self.method, &head));
+        if fetching.is_later {
+            return Ok(self.store(key, head));
+        }
+        let store = key.map(|key| Store { key, head: head.clone() });
+        Ok(self.respond(head, ReplyBody::Fetched, store, now))
+    }
+
+    fn failed(&mut self, fetching: &Fetching, failure: Failure, now: Timestamp) -> Result<Action, Fault> {
+        if fetching.is_later {
+            self.reason = Some(failure.reason());
+            return Ok(Action::Finish);
+        }
+        self.trace.note("fetch", None, || format!("failed after {} ms", now.since(fetching.since).as_millis()));
+        Err(failure.into())
+    }
+}
+
+/// A request that is to be sent to somebody.
+#[derive(Debug)]
+struct Ask {
+    request: request::Parts,
+    to: Target,
+    target: Option<PathAndQuery>,
+}
+
+/// Answers.
+impl Exchange {
+    /// The route's answer, with its policies applied.
+    fn respond(&mut self, mut head: response::Parts, body: ReplyBody, store: Option<Store>, now: Timestamp) -> Action {
+        if let Some(route) = self.route.and_then(|(index, _)| self.pipeline.route(index)) {
+            respond::apply(route, self.set_cookie.take(), &mut head.headers);
+            notes::fields(&mut self.trace, "response fields", &route.rewrite.response, &route.source);
+        }
+        if self.pipeline.edge().proxy.server_timing {
+            let fetch = self.fetched.map(|fetched| fetched.took);
+            respond::say_timing(&mut head.headers, now.since(self.started), fetch);
+        }
+        if self.pipeline.edge().proxy.proxy_status
+            && let Some(fetched) = self.fetched
+        {
+            respond::say_status(&self.pipeline, &mut head.headers, fetched.status);
+        }
+        self.trace.note("respond", None, || head.status.to_string());
+        self.answer(Reply { head, body, store })
+    }
+
+    fn redirect(&mut self, status: StatusCode, location: HeaderValue, now: Timestamp) -> Action {
+        let mut head = head(status);
+        head.headers.insert(LOCATION, location);
+        self.respond(head, ReplyBody::Whole(bytes::Bytes::new()), None, now)
+    }
+
+    fn fixed(&mut self, now: Timestamp) -> Action {
+        let place = self.route.and_then(|(index, arm)| Some((self.pipeline.route(index)?, arm)));
+        let destination = place.and_then(|(route, arm)| decide::destination(route, arm));
+        let Some(Destination::Fixed(Fixed { status, headers, body })) = destination else {
+            return self.rescue(Failure::Internal.into());
+        };
+        let mut head = head(*status);
+        head.headers = headers.clone();
+        let body = ReplyBody::Whole(body.clone());
+        self.respond(head, body, None, now)
+    }
+
+    /// OPTIONS that is for us: what is possible here (RFC 9110 section 9.3.7).
+    fn answer_options(&mut self, status: StatusCode) -> Action {
+        let mut head = head(status);
+        head.headers.insert(ALLOW, checks::ALLOW);
+        self.trace.note("respond", None, || format!("{status}: the request is for the edge itself"));
+        self.answer(Reply { head, body: ReplyBody::Whole(bytes::Bytes::new()), store: None })
+    }
+
+    /// The only place where a fault becomes a response; see [`rescue`].
+    fn rescue(&mut self, fault: Fault) -> Action {
+        self.reason = Some(fault.reason());
+        if self.has_responded {
+            return Action::Finish;
+        }
+        self.trace.note("rescue", None, || fault.to_string());
+        let reply = rescue::rescue(&self.pipeline, fault);
+        self.answer(reply)
+    }
+
+    fn answer(&mut self, reply: Reply) -> Action {
+        self.has_responded = true;
+        self.state = State::Responding(None);
+        Action::Respond(reply)
+    }
+
+    fn store(&mut self, key: Option<Key>, head: response::Parts) -> Action {
+        let Some(key) = key else { return Action::Finish };
+        self.state = State::Storing;
+        Action::Store(Store { key, head })
+    }
+}
+
+fn head(status: StatusCode) -> response::Parts {
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = status;
+    head
+}

@@ -1,0 +1,85 @@
+//! What is wrong with a request that goes no further.
+
+use http::StatusCode;
+use tidegate_core::Reason;
+
+/// Why a request is sent nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A method that is not for edges: CONNECT, TRACE.
+    Method,
+    /// A target that is none of those in RFC 9112 section 3.2, or not one for this method.
+    Target,
+    /// No host, two, or none that could exist (RFC 9112 section 3.2).
+    Host,
+    /// `.` or `..` in the path, in whatever disguise: what it means would depend on who reads it.
+    DotSegment,
+    /// A Content-Length that is no number, or two.
+    ContentLength,
+    /// An expectation other than `100-continue` (RFC 9110 section 10.1.1).
+    Expectation,
+    /// No route fits.
+    NoRoute,
+    /// The route's rewrite or redirect would lead elsewhere than it means.
+    Rewrite,
+    /// It went through here too often (RFC 9110 section 7.6.3).
+    Loop,
+}
+
+/// What a refusal is for those who see it.
+struct Row(StatusCode, &'static str, &'static str, &'static str);
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Method,
+        Self::Target,
+        Self::Host,
+        Self::DotSegment,
+        Self::ContentLength,
+        Self::Expectation,
+        Self::NoRoute,
+        Self::Rewrite,
+        Self::Loop,
+    ];
+
+    /// The status of the response.
+    pub fn status(&self) -> StatusCode {
+        self.row().0
+    }
+
+    /// The error's name in `Proxy-Status` (RFC 9209 section 2.3).
+    pub fn proxy_error(&self) -> &'static str {
+        self.row().1
+    }
+
+    /// The reason, for logs and metrics.
+    pub fn reason(&self) -> Reason {
+        Reason::new(self.row().2)
+    }
+
+    /// What clients are told.
+    pub fn detail(&self) -> &'static str {
+        self.row().3
+    }
+
+    fn row(&self) -> Row {
+        use StatusCode as S;
+        let error = "http_request_error";
+        match self {
+            Self::Method => Row(S::METHOD_NOT_ALLOWED, error, "checks/method", "the method is not allowed here"),
+            Self::Target => Row(S::BAD_REQUEST, error, "checks/target", "the request target is not valid"),
+            Self::Host => Row(S::BAD_REQUEST, error, "checks/host", "the host is missing or not valid"),
+            Self::DotSegment => Row(S::BAD_REQUEST, error, "checks/dot-segment", "the path has a dot segment"),
+            Self::ContentLength => {
+                Row(S::BAD_REQUEST, error, "checks/content-length", "the content length is not valid")
+            }
+            Self::Expectation => {
+                Row(S::EXPECTATION_FAILED, error, "checks/expectation", "the expectation cannot be met")
+            }
+            Self::NoRoute => Row(S::NOT_FOUND, "destination_not_found", "route/no-match", "no route leads there"),
+            Self::Rewrite => Row(S::BAD_REQUEST, error, "route/rewrite", "the path cannot be rewritten"),
+            Self::Loop => Row(S::LOOP_DETECTED, "proxy_loop_detected", "proxy/loop", "the request goes in a circle"),
+        }
+    }
+}

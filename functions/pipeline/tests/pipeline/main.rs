@@ -1,0 +1,10 @@
+//! The Exchange over configurations as operators write them, without IO.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+mod answers;
+mod cached;
+mod explained;
+mod forwarding;
+mod properties;
+mod support;
