@@ -1,0 +1,137 @@
+//! The driver: one action after the other.
+
+use http::Response;
+use tidegate_pipeline::{Action, Claim, Exchange, Failure, Input, Reply, ReplyBody, problem};
+
+use crate::{Claimed, Found, Platform};
+
+/// Has a request answered. Dropping the future gives up: a claim that it holds releases those who wait.
+pub async fn run<P: Platform>(
+    platform: &P,
+    exchange: &mut Exchange,
+    mut action: Action,
+    body: P::Body,
+) -> Response<P::Body> {
+    let mut hands = Hands { request: Some(body), ..Hands::empty() };
+    loop {
+        match hands.perform(platform, exchange, action).await {
+            Done::Input(input) => action = exchange.advance(input, platform.now()),
+            Done::Response(response) => return response,
+            // An Exchange finishes only after it has responded.
+            Done::Finished => return internal(platform),
+        }
+    }
+}
+
+/// Does what is left when the client has its answer; nothing, mostly. See [`Exchange::has_later`].
+pub async fn later<P: Platform>(platform: &P, exchange: &mut Exchange) {
+    let mut hands = Hands::empty();
+    let mut action = exchange.advance(Input::Responded, platform.now());
+    while let Done::Input(input) = hands.perform(platform, exchange, action).await {
+        action = exchange.advance(input, platform.now());
+    }
+}
+
+/// What the driver holds for an Exchange, which only knows it by name.
+struct Hands<P: Platform> {
+    request: Option<P::Body>,
+    fetched: Option<P::Body>,
+    entry: Option<P::Entry>,
+    claim: Option<P::Claim>,
+    waiting: Option<P::Waiting>,
+}
+
+enum Done<B> {
+    Input(Input),
+    Response(Response<B>),
+    Finished,
+}
+
+impl<P: Platform> Hands<P> {
+    fn empty() -> Self {
+        Self { request: None, fetched: None, entry: None, claim: None, waiting: None }
+    }
+
+    async fn perform(&mut self, platform: &P, exchange: &Exchange, action: Action) -> Done<P::Body> {
+        Done::Input(match action {
+            Action::Lookup(key) => Input::Looked(platform.lookup(&key).await.map(|found| self.keep(found))),
+            Action::Claim { key, seen } => match platform.claim(&key, seen).await {
+                Claimed::Held(claim) => {
+                    self.claim = Some(claim);
+                    Input::Claimed(Claim::Held)
+                }
+                Claimed::Taken(waiting) => {
+                    self.waiting = Some(waiting);
+                    Input::Claimed(Claim::Taken)
+                }
+                Claimed::Changed => Input::Claimed(Claim::Changed),
+            },
+            Action::Wait(_) => {
+                let Some(waiting) = self.waiting.take() else { return Done::Finished };
+                match platform.wait(waiting).await {
+                    Ok(found) => Input::Looked(Some(self.keep(found))),
+                    Err(released) => Input::Released(released),
+                }
+            }
+            Action::Fetch(fetch) => {
+                // What others get as well cannot depend on this client's body.
+                let body = self.request.take().filter(|_| fetch.shares.is_none());
+                match platform.fetch(exchange, fetch, body).await {
+                    Ok(response) => {
+                        let (head, body) = response.into_parts();
+                        self.fetched = Some(body);
+                        Input::Fetched(head)
+                    }
+                    Err(failure) => Input::Failed(failure),
+                }
+            }
+            Action::Respond(reply) => return Done::Response(self.respond(platform, reply)),
+            Action::Store(store) => {
+                if let (Some(claim), Some(body)) = (self.claim.take(), self.fetched.take()) {
+                    platform.store_whole(claim, store, body).await;
+                }
+                Input::Stored
+            }
+            Action::Finish => {
+                self.decline(platform);
+                return Done::Finished;
+            }
+        })
+    }
+
+    fn respond(&mut self, platform: &P, reply: Reply) -> Response<P::Body> {
+        let body = match reply.body {
+            ReplyBody::Whole(bytes) => Some(platform.whole(bytes)),
+            ReplyBody::Fetched => self.fetched.take(),
+            ReplyBody::Stored => self.entry.take().map(|entry| platform.stored_body(entry)),
+        };
+        let Some(mut body) = body else { return internal(platform) };
+        match (reply.store, self.claim.take()) {
+            (Some(store), Some(claim)) => body = platform.store(claim, store, body),
+            (_, claim) => {
+                self.claim = claim;
+                self.decline(platform);
+            }
+        }
+        Response::from_parts(reply.head, body)
+    }
+
+    /// Nothing will be stored: those who wait are told so.
+    fn decline(&mut self, platform: &P) {
+        if let Some(claim) = self.claim.take() {
+            platform.decline(claim);
+        }
+    }
+
+    fn keep(&mut self, found: Found<P::Entry>) -> tidegate_pipeline::Stored {
+        self.entry = Some(found.entry);
+        found.stored
+    }
+}
+
+/// The answer of an Exchange that asks for what there is not: a fault of ours.
+fn internal<P: Platform>(platform: &P) -> Response<P::Body> {
+    let failure = Failure::Internal;
+    let (head, body) = problem::response(failure.status(), failure.detail());
+    Response::from_parts(head, platform.whole(body))
+}

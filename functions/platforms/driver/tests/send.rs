@@ -1,0 +1,71 @@
+//! Futures are Send where the platform's are, so that a shell with many threads can spawn them.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use http::Response;
+use tidegate_cache::Key;
+use tidegate_core::Timestamp;
+use tidegate_driver::{Claimed, Found, Platform, later, run};
+use tidegate_pipeline::{Action, Exchange, Failure, Fetch, Released, Store};
+
+struct Threaded;
+
+impl Platform for Threaded {
+    type Body = Bytes;
+    type Entry = Bytes;
+    type Claim = ();
+    type Waiting = ();
+
+    fn now(&self) -> Timestamp {
+        Timestamp::default()
+    }
+
+    fn whole(&self, bytes: Bytes) -> Bytes {
+        bytes
+    }
+
+    async fn fetch(&self, _: &Exchange, _: Fetch, body: Option<Bytes>) -> Result<Response<Bytes>, Failure> {
+        Ok(Response::new(body.unwrap_or_default()))
+    }
+
+    async fn lookup(&self, _: &Key) -> Option<Found<Bytes>> {
+        None
+    }
+
+    async fn claim(&self, _: &Key, _: Option<Timestamp>) -> Claimed<(), ()> {
+        Claimed::Held(())
+    }
+
+    async fn wait(&self, (): ()) -> Result<Found<Bytes>, Released> {
+        Err(Released::Gone)
+    }
+
+    fn store(&self, (): (), _: Store, body: Bytes) -> Bytes {
+        body
+    }
+
+    async fn store_whole(&self, (): (), _: Store, _: Bytes) {}
+
+    fn decline(&self, (): ()) {}
+
+    fn stored_body(&self, entry: Bytes) -> Bytes {
+        entry
+    }
+}
+
+fn is_send<F: Future + Send>(future: F) -> F {
+    future
+}
+
+async fn answer(mut exchange: Exchange, action: Action) -> Response<Bytes> {
+    let response = is_send(run(&Threaded, &mut exchange, action, Bytes::new())).await;
+    is_send(later(&Threaded, &mut exchange)).await;
+    response
+}
+
+/// It compiles: that is the test.
+#[test]
+fn a_spawned_task_may_move_between_threads() {
+    let _ = |exchange, action| is_send(answer(exchange, action));
+}

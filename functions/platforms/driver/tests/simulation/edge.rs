@@ -1,0 +1,59 @@
+//! An edge with one cached route, and requests to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use tidegate_cache::Plan;
+use tidegate_core::Trace;
+use tidegate_edge_config::Text;
+use tidegate_edge_config::edge::{Edge, Outside, Route};
+use tidegate_pipeline::{Pipeline, Start};
+use tidegate_route::Table;
+
+const EDGE: &str = r#"
+    [[upstream]]
+    name = "origin"
+    url = "http://127.0.0.1:9000"
+
+    [[route]]
+    name = "all"
+    upstream = "origin"
+"#;
+
+/// Everything goes to one upstream, and is fresh and then stale for so many milliseconds.
+pub fn pipeline(fresh: u64, stale: u64) -> Arc<Pipeline> {
+    let (edge, _) = Edge::parse("edge.toml", EDGE, &mut Nothing).unwrap();
+    let plan = Plan { fresh_for: Duration::from_millis(fresh), stale_for: Duration::from_millis(stale) };
+    let cached = |route: &Route| Route { cache: Some(plan), ..route.clone() };
+    let routes = edge.routes.iter().map(|(matches, route)| (matches.clone(), cached(route))).collect();
+    Pipeline::new(Edge { routes: Table::new(routes), ..edge })
+}
+
+pub fn start(method: &str, target: &str) -> Start {
+    let request = Request::builder().method(method).uri(target).header("host", "shop.example");
+    Start {
+        request: request.body(()).unwrap().into_parts().0,
+        peer: [192, 0, 2, 1].into(),
+        is_https: false,
+        country: None,
+        random: 0,
+        trace: Trace::default(),
+    }
+}
+
+struct Nothing;
+
+impl Outside for Nothing {
+    fn include(&mut self, _: &str, _: &str) -> Result<(String, String), String> {
+        Err("no includes".to_owned())
+    }
+
+    fn variable(&mut self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn secret_file(&mut self, _: &str) -> Result<Text, String> {
+        Err("no secrets".to_owned())
+    }
+}
