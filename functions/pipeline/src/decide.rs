@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     Redirect(http::StatusCode, HeaderValue),
     /// We, with what the configuration says.
     Fixed,
+    /// Nobody: what the route makes of the request leads elsewhere.
+    Refused(Refusal),
 }
 
 /// Decides about a request, which is not changed by it.
@@ -79,9 +81,11 @@ pub(crate) fn decide(
         Destination::Upstream(id) => Target::Upstream(*id),
         Destination::Function(function) => Target::Function(function.clone()),
         Destination::Redirect(redirect) => {
-            let location = redirect.location(&view, &found.captures).ok_or(Refusal::Rewrite)?;
-            trace.note("redirect", arm_source(route, arm), || redirected(redirect, &location));
-            let answer = Answer::Redirect(redirect.status, location);
+            let location = redirect.location(&view, &found.captures);
+            let answer = location.map_or(Answer::Refused(Refusal::Rewrite), |location| {
+                trace.note("redirect", arm_source(route, arm), || redirected(redirect, &location));
+                Answer::Redirect(redirect.status, location)
+            });
             return Ok(Decision { route: found.index, arm, set_cookie, answer });
         }
         Destination::Fixed(fixed) => {
@@ -89,7 +93,14 @@ pub(crate) fn decide(
             return Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fixed });
         }
     };
-    let target = route.rewrite.target(&view, &found.captures).map_err(|_| Refusal::Rewrite)?;
+    let target = match route.rewrite.target(&view, &found.captures) {
+        Ok(target) => target,
+        Err(error) => {
+            trace.note("rewrite", Some(&route.source), || error.to_string());
+            let answer = Answer::Refused(Refusal::Rewrite);
+            return Ok(Decision { route: found.index, arm, set_cookie, answer });
+        }
+    };
     if let Some(target) = &target {
         trace.note("rewrite", Some(&route.source), || format!("{target} instead of {}", request.uri));
     }

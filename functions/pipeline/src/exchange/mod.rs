@@ -191,6 +191,7 @@ impl Exchange {
         match answer {
             Answer::Redirect(status, location) => Ok(self.redirect(status, location, now)),
             Answer::Fixed => Ok(self.fixed(now)),
+            Answer::Refused(refusal) => Err(refusal.into()),
             Answer::Fetch { to, target, key: None } => {
                 self.note_uncached();
                 self.fetch(Ask { request, to, target }, None, now)

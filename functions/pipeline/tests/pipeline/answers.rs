@@ -1,9 +1,11 @@
 //! What clients get: responses, the edge's own answers, problems.
 
-use http::{StatusCode, Version};
-use tidegate_pipeline::{Failure, Input, Refusal, ReplyBody};
+use std::sync::Arc;
 
-use crate::support::{EDGE, Fields, answered, exchanged, head, lines, names, pipeline, start, with_version};
+use http::{StatusCode, Version};
+use tidegate_pipeline::{Exchange, Failure, Input, Refusal, ReplyBody};
+
+use crate::support::{EDGE, Fields, NOW, answered, exchanged, head, lines, names, pipeline, start, with_version};
 
 #[test]
 fn responses_lose_what_belonged_to_the_connection() {
@@ -169,4 +171,20 @@ fn the_client_is_who_the_trusted_proxy_says() {
     start.peer = [10, 0, 0, 1].into();
     let (exchange, _) = exchanged(&pipeline(EDGE), start, Input::Fetched(head(200, &[])));
     assert_eq!((exchange.client().address.to_string(), exchange.is_https()), ("203.0.113.9".to_owned(), true));
+}
+
+#[test]
+fn what_a_route_makes_of_a_request_may_lead_nowhere() {
+    let edge = format!(
+        "{EDGE}path = \"/to/{{*rest}}\"\nrewrite = {{ path = \"/x/.{{rest}}\" }}\n\
+         [[route]]\nname = \"out\"\npath = \"/out/{{name}}\"\nredirect = \"https://shop.example{{name}}\""
+    );
+    let pipeline = pipeline(&edge);
+    // A dot too many, a host too many.
+    for (target, route) in [("/to/.a", None), ("/to//b", Some("all")), ("/out/@evil.example", Some("out"))] {
+        let (exchange, action) = Exchange::start(Arc::clone(&pipeline), start("GET", target, &[]), NOW);
+        assert_eq!(exchange.reason(), route.map(|_| Refusal::Rewrite.reason()), "{target} {action:?}");
+        // Metrics are by route all the same.
+        assert_eq!(exchange.route().map(|found| &*found.name), route.or(Some("all")), "{target}");
+    }
 }

@@ -2,9 +2,9 @@
 
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
-use tidegate_pipeline::{Action, Exchange};
+use tidegate_pipeline::{Action, Exchange, Input};
 
-use crate::support::{EDGE, NOW, pipeline, start};
+use crate::support::{EDGE, NOW, exchanged, head, pipeline, start};
 
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
@@ -128,5 +128,24 @@ proptest! {
             prop_assert_eq!(forwarded[0], "for=192.0.2.1;host=shop.example;proto=http");
             prop_assert!(!headers.contains_key("x-forwarded-foo") && !headers.contains_key("x-real-ip"));
         }
+    }
+
+    #[test]
+    fn what_is_answered_holds(fields in fields(), is_trusted: bool) {
+        let mut came = head(200, &[]);
+        for (name, value) in &fields {
+            came.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        let said = |name: &str| fields.iter().any(|(said, _)| *said == name);
+        let mut start = start("GET", "/", &[]);
+        start.peer = if is_trusted { [10, 0, 0, 1] } else { [192, 0, 2, 1] }.into();
+        let (_, reply) = exchanged(&pipeline(EDGE), start, Input::Fetched(came));
+        for name in HOP_BY_HOP.into_iter().filter(|name| *name != "expect").chain(["te"]) {
+            prop_assert!(!reply.head.headers.contains_key(name), "{name}");
+        }
+        for name in ["content-type", "cache-control", "via"] {
+            prop_assert!(!said(name) || reply.head.headers.contains_key(name), "{name}");
+        }
+        prop_assert_eq!(reply.head.headers.get_all("via").iter().next_back().unwrap(), "1.1 tidegate");
     }
 }
