@@ -1,8 +1,8 @@
 //! Performs an Exchange's actions over a platform: the same few lines in every place.
 //!
-//! A shell makes an [`Exchange`] of each request, has [`run`] answer it, and gives [`later`] the time to do what is left
-//! when the client has its answer, by whatever means it has: `tokio::spawn`, `ctx.wait_until`. Nothing is spawned here,
-//! and no future here is `Send` unless the platform's are.
+//! A shell makes an [`Exchange`](tidegate_pipeline::Exchange) of each request, has [`run`] answer it, and gives
+//! [`later`] the time to do what is left when the client has its answer, by whatever means it has: `tokio::spawn`,
+//! `ctx.wait_until`. Nothing is spawned here, and no future here is `Send` unless the platform's are.
 //!
 //! ```ignore
 //! let (mut exchange, action) = Exchange::start(pipeline, start, platform.now());
