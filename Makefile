@@ -56,8 +56,9 @@ guests: ## build the WebAssembly components
 		cargo component build --release -p $$guest
 	done
 
-lint: ## formatting, clippy, licences and sources of the dependencies
+lint: ## formatting, clippy, pure crates, licences and sources of the dependencies
 	@cargo fmt --all --check
+	functions/pure.sh
 	cargo clippy --all-targets -- -D warnings
 	# In release only because its procedural macros are there already, from `guests`.
 	cargo clippy --release --target wasm32-wasip2 $(GUESTS:%=-p %) $(COMPONENT_GUESTS:%=-p %) -- -D warnings

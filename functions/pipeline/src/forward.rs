@@ -88,7 +88,7 @@ fn passes(headers: &HeaderMap, name: &str) -> usize {
 /// Says who the client is and what it asked for. What is still there of that comes from a trusted proxy: it is added
 /// to where it is a list, and else it stands.
 fn introduce(headers: &mut HeaderMap, sender: &Sender) {
-    let asked = headers.get(HOST).cloned();
+    let asked = headers.get(HOST).filter(|host| !host.is_empty()).cloned();
     let host = Host::of(headers).as_str();
     let peer = sender.peer.to_string();
     let mut text = joined(headers, &FORWARDED, 64 + host.len());

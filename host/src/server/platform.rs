@@ -127,7 +127,7 @@ impl Platform for Host<'_> {
                         interim.push(head);
                     }
                 };
-                upstream.send(&fetch.head, body, fetch.is_upgrade, &inform).await
+                in_stages(upstream.send(&fetch.head, body, fetch.is_upgrade, &inform)).await
             }
             Target::Function(function) => self.call(&function, fetch.head, body).await,
         };

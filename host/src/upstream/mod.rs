@@ -9,7 +9,7 @@ mod tunnel;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use http::{Response, request, response};
 use tidegate_core::Reason;
@@ -38,6 +38,8 @@ pub struct Shared {
     pub counts: Counts,
     /// For an upstream that is spoken to over TLS.
     tls: Option<Tls>,
+    /// Its part on each core.
+    cores: Mutex<Vec<Weak<Upstream>>>,
 }
 
 /// What is counted of an upstream.
@@ -69,7 +71,16 @@ impl Shared {
     pub fn new(config: edge::Upstream, folder: &Path) -> Result<Self, String> {
         let tls = if config.is_tls { Some(Tls::new(&config, folder)?) } else { None };
         let connections = Places::new(config.max_connections as usize);
-        Ok(Self { config, connections, counts: Counts::default(), tls })
+        Ok(Self { config, connections, counts: Counts::default(), tls, cores: Mutex::default() })
+    }
+
+    /// A place for a connection. One that an idle connection holds is better used for a request, whichever core has it.
+    fn take_place(&self) -> Option<Permit> {
+        self.connections.try_take().or_else(|| {
+            let cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = cores.iter().filter_map(Weak::upgrade).any(|upstream| upstream.idle().pop_front().is_some());
+            self.connections.try_take()
+        })
     }
 }
 
@@ -100,7 +111,11 @@ enum Opened {
 impl Upstream {
     /// An upstream on one core, without connections yet.
     pub fn new(shared: Arc<Shared>) -> Arc<Self> {
-        Arc::new(Self { shared, idle: Mutex::default(), http2: Mutex::default(), connecting: Default::default() })
+        let cores = Arc::clone(&shared);
+        let new = Self { shared, idle: Mutex::default(), http2: Mutex::default(), connecting: Default::default() };
+        let new = Arc::new(new);
+        cores.cores.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&new));
+        new
     }
 
     /// What the configuration says of it.
@@ -185,7 +200,7 @@ impl Upstream {
         if is_shared && let Some(sender) = self.http2_sender() {
             return Ok(Opened::Http2(sender));
         }
-        let place = self.take_place()?;
+        let place = self.shared.take_place().ok_or(Failure::ConnectionLimit)?;
         let (stream, is_http2) = connect::connect(config, self.shared.tls.as_ref(), needs_http1).await?;
         self.shared.counts.connections.fetch_add(1, Ordering::Relaxed);
         if !is_http2 {
@@ -194,10 +209,6 @@ impl Upstream {
         let sender = http2::handshake(stream, place).await?;
         *self.http2.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
         Ok(Opened::Http2(sender))
-    }
-
-    fn take_place(&self) -> Result<Permit, Failure> {
-        self.shared.connections.try_take().ok_or(Failure::ConnectionLimit)
     }
 
     /// Keeps a connection for the next request.

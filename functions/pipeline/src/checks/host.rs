@@ -67,12 +67,13 @@ impl<'a> Host<'a> {
     }
 }
 
-/// One host, and one that could exist. HTTP/1.0 may come without (RFC 9112 section 3.2).
+/// One host, and one that could exist. HTTP/1.0 may come without, and a target that has no authority comes with an
+/// empty one (RFC 9112 section 3.2).
 pub(super) fn check(request: &request::Parts) -> Result<(), Refusal> {
     let mut hosts = request.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) if request.version < Version::HTTP_11 => Ok(()),
-        (Some(host), None) if Host::parse(host.as_bytes()).is_some() => Ok(()),
+        (Some(host), None) if host.is_empty() || Host::parse(host.as_bytes()).is_some() => Ok(()),
         _ => Err(Refusal::Host),
     }
 }

@@ -11,6 +11,8 @@ use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, request};
 
+use tidegate_edge_config::edge::{ChecksConfig, DotSegments};
+
 pub(crate) use host::Host;
 
 use crate::Refusal;
@@ -20,7 +22,7 @@ pub(crate) const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, POST,
 
 /// Checks a request, and puts it into one form however it was sent: a target in origin form, the host in Host, at most
 /// one Content-Length and one Cookie. The status is that of a request which is for us and needs nothing else.
-pub(crate) fn check(request: &mut request::Parts) -> Result<Option<StatusCode>, Refusal> {
+pub(crate) fn check(config: ChecksConfig, request: &mut request::Parts) -> Result<Option<StatusCode>, Refusal> {
     if matches!(request.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::Method);
     }
@@ -34,7 +36,7 @@ pub(crate) fn check(request: &mut request::Parts) -> Result<Option<StatusCode>, 
     if !request.uri.path().starts_with('/') {
         return Err(Refusal::Target);
     }
-    if dots::has_dot_segment(request.uri.path()) {
+    if config.dot_segments == DotSegments::Refuse && dots::has_dot_segment(request.uri.path()) {
         return Err(Refusal::DotSegment);
     }
     check_length(request)?;
@@ -99,7 +101,8 @@ fn number(value: &HeaderValue) -> Option<u64> {
     (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// `100-continue` is between the shell and its client: it says so when the body is wanted. It goes no further.
+/// `100-continue` goes on to the upstream, which may answer without the body; HTTP/1.0 does not know it (RFC 9110
+/// section 10.1.1).
 fn check_expectation(request: &mut request::Parts) -> Result<(), Refusal> {
     let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     if !request.headers.contains_key(EXPECT) {
@@ -108,7 +111,9 @@ fn check_expectation(request: &mut request::Parts) -> Result<(), Refusal> {
     if !request.headers.get_all(EXPECT).iter().all(known) {
         return Err(Refusal::Expectation);
     }
-    request.headers.remove(EXPECT);
+    if request.version < Version::HTTP_11 {
+        request.headers.remove(EXPECT);
+    }
     Ok(())
 }
 

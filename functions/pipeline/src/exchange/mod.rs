@@ -174,7 +174,7 @@ impl Exchange {
     }
 
     fn check(&mut self, request: &mut request::Parts, connection: Connection) -> Result<Option<StatusCode>, Fault> {
-        let answer = checks::check(request)?;
+        let answer = checks::check(self.pipeline.edge().checks, request)?;
         self.trace.note("checks", None, || "nothing is wrong with the request".to_owned());
         let config = &self.pipeline.edge().client;
         self.sender = client::identify(config, &mut request.headers, connection);

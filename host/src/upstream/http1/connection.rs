@@ -24,6 +24,8 @@ pub struct Connection {
     pub read: BytesMut,
     pub write: BytesMut,
     pub patience: Patience,
+    /// Bytes written in its whole life: whether it changes shows whether the upstream takes any.
+    pub written_bytes: u64,
     read_bytes: usize,
     /// Since when it has been idle.
     pub idle_since: Instant,
@@ -40,6 +42,7 @@ impl Connection {
             read: BytesMut::new(),
             write: BytesMut::with_capacity(1024),
             patience: Patience::new(),
+            written_bytes: 0,
             read_bytes: READ_BYTES_MIN,
             idle_since: Instant::now(),
             is_reused: false,
@@ -96,6 +99,7 @@ impl Connection {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.written_bytes += written as u64;
             for part in [&mut self.write as &mut dyn Buf, piece, end] {
                 let skipped = written.min(part.remaining());
                 part.advance(skipped);

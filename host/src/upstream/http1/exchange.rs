@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Response, StatusCode, request};
+use tidegate_edge_config::edge;
 use tidegate_pipeline::Failure;
 
 use super::body::UpstreamBody;
@@ -51,9 +52,9 @@ pub async fn exchange(
 ) -> Result<Response<ResponseBody>, SendError> {
     let outgoing = Outgoing::start(head, body, &mut connection);
     let mut exchange = Exchange { connection, outgoing, scanner: Scanner::default(), informational: 0 };
-    let timeout = upstream.config().first_byte_timeout;
-    exchange.connection.patience.grant(if exchange.outgoing.is_awaited() { CONTINUE_TIMEOUT } else { timeout });
-    match poll_fn(|context| exchange.poll_head(head, timeout, inform, context)).await {
+    let config = upstream.config();
+    exchange.grant(config);
+    match poll_fn(|context| exchange.poll_head(head, config, inform, context)).await {
         Ok(response) => Ok(exchange.into_response(upstream, response)),
         Err(failure) => {
             let nothing_came = exchange.scanner.is_fresh() && exchange.connection.read.is_empty();
@@ -77,22 +78,26 @@ impl Exchange {
     fn poll_head(
         &mut self,
         request: &request::Parts,
-        timeout: Duration,
+        config: &edge::Upstream,
         inform: Inform<'_>,
         context: &mut Context<'_>,
     ) -> Poll<Result<Head, Failure>> {
+        let written_bytes = self.connection.written_bytes;
         // An upstream that has its answer may close its side before it has read the request: read on, it may be there.
         let sent = match self.outgoing.poll_send(&mut self.connection, context) {
             Poll::Ready(Err(failure)) if failure != Failure::ConnectionTerminated => return Poll::Ready(Err(failure)),
             sent => sent,
         };
+        if self.connection.written_bytes != written_bytes || self.outgoing.waits_for_client() {
+            self.grant(config);
+        }
         loop {
             while let Some(head) = response::take(&mut self.scanner, &mut self.connection.read, &request.method)? {
                 let is_final = !head.parts.status.is_informational() || is_switch(request, &head);
                 if is_final {
                     return Poll::Ready(Ok(head));
                 }
-                self.informational(head, timeout, inform)?;
+                self.informational(head, config, inform)?;
                 // What it asked for may go at once; if it cannot, the waker is known to whom it waits for.
                 let _ = self.outgoing.poll_send(&mut self.connection, context)?;
             }
@@ -105,27 +110,43 @@ impl Exchange {
         if let Poll::Ready(Err(failure)) = sent {
             return Poll::Ready(Err(failure));
         }
+        if self.outgoing.waits_for_client() {
+            return Poll::Pending;
+        }
         ready!(self.connection.patience.poll_exhausted(context));
         if self.outgoing.is_awaited() {
             self.outgoing.go_on();
-            self.connection.patience.grant(timeout);
+            self.grant(config);
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(Err(Failure::FirstByteTimeout))
+        let is_sent = self.outgoing.is_done();
+        Poll::Ready(Err(if is_sent { Failure::FirstByteTimeout } else { Failure::IdleTimeout }))
     }
 
-    fn informational(&mut self, head: Head, timeout: Duration, inform: Inform<'_>) -> Result<(), Failure> {
+    /// Gives the upstream the time that it has for what comes next.
+    fn grant(&mut self, config: &edge::Upstream) {
+        let timeout = if self.outgoing.is_awaited() {
+            CONTINUE_TIMEOUT
+        } else if self.outgoing.is_done() {
+            config.first_byte_timeout
+        } else {
+            config.idle_timeout
+        };
+        self.connection.patience.grant(timeout);
+    }
+
+    fn informational(&mut self, head: Head, config: &edge::Upstream, inform: Inform<'_>) -> Result<(), Failure> {
         self.informational += 1;
         if self.informational > INFORMATIONAL_MAX || head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Failure::InvalidResponse);
         }
-        self.connection.patience.grant(timeout);
         if head.parts.status == StatusCode::CONTINUE {
             self.outgoing.go_on();
         } else {
             inform(head.parts);
         }
+        self.grant(config);
         Ok(())
     }
 

@@ -28,6 +28,8 @@ pub struct Outgoing {
     /// What follows the piece.
     piece_end: &'static [u8],
     phase: Phase,
+    /// The upstream took all that there was: what comes next is up to the client, which has time limits of its own.
+    waits_for_client: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl Outgoing {
             _ if is_awaited => Phase::Awaited,
             _ => Phase::Body,
         };
-        Self { body, framing, piece: Bytes::new(), piece_end: b"", phase }
+        Self { body, framing, piece: Bytes::new(), piece_end: b"", phase, waits_for_client: false }
     }
 
     /// Whether the upstream has yet to ask for the body.
@@ -77,8 +79,14 @@ impl Outgoing {
         self.phase == Phase::Done
     }
 
+    /// Whether more of the body has to come from the client before anything happens.
+    pub fn waits_for_client(&self) -> bool {
+        self.waits_for_client
+    }
+
     /// Writes as much as the upstream takes. Ready when all was written, or with what went wrong.
     pub fn poll_send(&mut self, connection: &mut Connection, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        self.waits_for_client = false;
         loop {
             if self.phase == Phase::Done {
                 return Poll::Ready(Ok(()));
@@ -88,7 +96,10 @@ impl Outgoing {
             ready!(write).map_err(|_| Failure::ConnectionTerminated)?;
             match self.phase {
                 Phase::Flushing => self.phase = Phase::Done,
-                _ if is_waiting => return Poll::Pending,
+                _ if is_waiting => {
+                    self.waits_for_client = self.phase == Phase::Body;
+                    return Poll::Pending;
+                }
                 _ => {}
             }
         }
