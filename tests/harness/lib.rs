@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod origin;
 pub mod raw;
+pub mod server;
 pub mod setup;
 pub mod trial;
 
@@ -19,6 +20,7 @@ pub use host::{Ended, Host};
 pub use libtest_mimic::Trial;
 pub use manifest::{manifest, served};
 pub use raw::Raw;
+pub use server::Server;
 pub use setup::Setup;
 
 /// How long something that must happen may take. Far more than it needs: the machine may be busy with other things.

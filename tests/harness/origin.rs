@@ -10,9 +10,9 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -37,7 +37,12 @@ struct Counts {
 impl Origin {
     /// Starts it on a free port.
     pub fn start() -> Self {
-        Self::start_with(None, String::new())
+        Self::start_with(None, false, String::new())
+    }
+
+    /// The same for HTTP/2 by prior knowledge.
+    pub fn start_http2() -> Self {
+        Self::start_with(None, true, String::new())
     }
 
     /// The same with TLS, for the name `localhost`, with a certificate of its own.
@@ -45,19 +50,29 @@ impl Origin {
     /// # Panics
     /// When there can be no certificate.
     pub fn start_tls() -> Self {
+        Self::start_tls_with(&[])
+    }
+
+    /// The same for clients that agree to HTTP/2, and for no others.
+    pub fn start_tls_http2() -> Self {
+        Self::start_tls_with(&[b"h2"])
+    }
+
+    fn start_tls_with(protocols: &[&[u8]]) -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("its key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring supports them")
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .expect("a certificate and its key");
-        Self::start_with(Some(TlsAcceptor::from(Arc::new(config))), made.cert.pem())
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config))), !protocols.is_empty(), made.cert.pem())
     }
 
-    fn start_with(tls: Option<TlsAcceptor>, certificate: String) -> Self {
+    fn start_with(tls: Option<TlsAcceptor>, is_http2: bool, certificate: String) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let counts = Arc::new(Counts::default());
@@ -67,7 +82,7 @@ impl Origin {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(listener, tls, for_thread) => {}
+                    () = serve(listener, tls, is_http2, for_thread) => {}
                     _ = stopped => {}
                 }
             });
@@ -96,7 +111,7 @@ impl Origin {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, counts: Arc<Counts>) {
+async fn serve(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, is_http2: bool, counts: Arc<Counts>) {
     listener.set_nonblocking(true).expect("an open socket");
     let listener = TcpListener::from_std(listener).expect("a listener");
     while let Ok((stream, _)) = listener.accept().await {
@@ -104,11 +119,11 @@ async fn serve(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, counts
         let (tls, counts) = (tls.clone(), Arc::clone(&counts));
         tokio::spawn(async move {
             match tls {
-                None => serve_connection(stream, counts).await,
+                None => serve_connection(stream, is_http2, counts).await,
                 Some(tls) => {
                     // A client that does not trust the certificate ends it here.
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve_connection(stream, counts).await;
+                        serve_connection(stream, is_http2, counts).await;
                     }
                 }
             }
@@ -116,13 +131,21 @@ async fn serve(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, counts
     }
 }
 
-async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, counts: Arc<Counts>) {
+async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    is_http2: bool,
+    counts: Arc<Counts>,
+) {
     let service = service_fn(move |request| {
         counts.requests.fetch_add(1, Ordering::SeqCst);
         answer(request)
     });
     // However it ends, its client sees it.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    if is_http2 {
+        let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    } else {
+        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    }
 }
 
 type Answered = Result<Response<BoxBody<Bytes, hyper::Error>>, Infallible>;
@@ -146,6 +169,7 @@ async fn answer(request: Request<Incoming>) -> Answered {
             };
             let head = serde_json::json!({
                 "method": request.method().as_str(),
+                "version": format!("{:?}", request.version()),
                 "target": request.uri().to_string(),
                 "headers": text(request.headers()),
             });

@@ -38,13 +38,39 @@ impl RawAnswer {
     }
 }
 
+/// A request as it stood on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawRequest {
+    /// Its method.
+    pub method: String,
+    /// Its target.
+    pub target: String,
+    /// Its fields, their names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl RawRequest {
+    /// The field's value, if it is there once.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        values.next().filter(|_| values.next().is_none())
+    }
+}
+
 impl Raw {
     /// Connects.
     ///
     /// # Panics
     /// When it cannot.
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("a connection");
+        Self::over(TcpStream::connect(address).expect("a connection"))
+    }
+
+    /// Takes over a connection.
+    ///
+    /// # Panics
+    /// When it is closed.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an open socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("an open socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("an open socket");
@@ -75,6 +101,26 @@ impl Raw {
     pub fn end(&mut self) -> &mut Self {
         self.stream.shutdown(Shutdown::Write).expect("an open connection");
         self
+    }
+
+    /// Reads the head of one request; `None` when the other side closes instead.
+    ///
+    /// # Panics
+    /// When something else comes.
+    pub fn request(&mut self) -> Option<RawRequest> {
+        while self.buffer.is_empty() {
+            if !self.receive() {
+                return None;
+            }
+        }
+        let text = self.lines_to_empty_one();
+        let mut lines = text.lines();
+        let line = lines.next().unwrap_or_default();
+        let [method, target, "HTTP/1.1"] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("no request line: {line:?}")
+        };
+        let headers = lines.map(|line| parse_field(line).unwrap_or_else(|| panic!("no field: {line:?}"))).collect();
+        Some(RawRequest { method: method.to_owned(), target: target.to_owned(), headers })
     }
 
     /// Reads one response, its body too.

@@ -37,6 +37,14 @@ impl Setup {
         Self { folder: Arc::new(folder), arguments: Vec::new(), environment: Vec::new(), data, listen, admin, from }
     }
 
+    /// A host that serves `edge` alone: there is no manifest, and so no function.
+    pub fn edge(edge: impl AsRef<[u8]>) -> Self {
+        let setup = Self::new("").file("edge.toml", edge);
+        std::fs::remove_file(setup.manifest()).expect("it was just written");
+        let edge = setup.folder().join("edge.toml").display().to_string();
+        setup.arguments(["--edge", &edge])
+    }
+
     /// With more arguments.
     pub fn arguments<const N: usize>(mut self, arguments: [&str; N]) -> Self {
         self.arguments.extend(arguments.map(OsString::from));
@@ -115,6 +123,18 @@ impl Setup {
         let status = wait_for("the host to end by itself", || child.0.try_wait().expect("its own child"));
         let text = |thread: JoinHandle<String>| thread.join().expect("a thread that reads");
         Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Runs another command than `up`, in the folder, to its end.
+    ///
+    /// # Panics
+    /// When there is no such binary.
+    pub fn run<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Ended {
+        let mut command = tidegate();
+        command.current_dir(self.folder()).args(arguments).envs(self.environment.iter().cloned());
+        let output = command.stdin(Stdio::null()).output().expect("a command that can be started");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// The process, its output piped.

@@ -3,6 +3,8 @@
 mod admin;
 mod bad_input;
 mod capabilities;
+mod edge_check;
+mod edge_explain;
 mod example;
 mod faults;
 mod files;
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         middleware::tests(),
         manifests::tests(),
         capabilities::tests(),
+        edge_check::tests(),
+        edge_explain::tests(),
         example::tests(),
         files::tests(),
         routing::tests(),
