@@ -108,10 +108,8 @@ impl Raw {
     /// # Panics
     /// When something else comes.
     pub fn request(&mut self) -> Option<RawRequest> {
-        while self.buffer.is_empty() {
-            if !self.receive() {
-                return None;
-            }
+        if self.is_over() {
+            return None;
         }
         let text = self.lines_to_empty_one();
         let mut lines = text.lines();
@@ -167,6 +165,11 @@ impl Raw {
         }
         let trailers = self.lines_to_empty_one();
         answer.trailers = trailers.lines().map(|line| parse_field(line).expect("a trailer field")).collect();
+    }
+
+    /// Waits for more; true when the other side closes instead.
+    pub fn is_over(&mut self) -> bool {
+        self.buffer.is_empty() && !self.receive()
     }
 
     /// Everything until the other side closes.

@@ -4,7 +4,11 @@ mod admin;
 mod bad_input;
 mod capabilities;
 mod edge_check;
+mod edge_connections;
 mod edge_explain;
+mod edge_reload;
+mod edge_tls;
+mod edge_websocket;
 mod example;
 mod faults;
 mod files;
@@ -39,7 +43,11 @@ fn main() -> ExitCode {
         manifests::tests(),
         capabilities::tests(),
         edge_check::tests(),
+        edge_connections::tests(),
         edge_explain::tests(),
+        edge_reload::tests(),
+        edge_tls::tests(),
+        edge_websocket::tests(),
         example::tests(),
         files::tests(),
         routing::tests(),
