@@ -16,7 +16,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// The configuration that belongs to a manifest if none was named: the file `edge-config/edge.toml` in `folder`, if
 /// there is one.
 pub fn beside(folder: &Path) -> Option<PathBuf> {
-    Some(folder.join(DEFAULT)).filter(|path| path.is_file())
+    Some(without_detours(&folder.join(DEFAULT))).filter(|path| path.is_file())
 }
 
 /// The configuration at `path` and what is hardly meant in it.
