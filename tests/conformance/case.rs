@@ -408,6 +408,15 @@ impl Origin {
         mapped.chunks.iter_mut().flatten().for_each(|chunk| *chunk = change(chunk));
         mapped
     }
+
+    /// The fields of its response as they are sent, those that frame its body included.
+    pub fn all_fields(&self) -> Fields {
+        let has_none = matches!(self.status, Some(100..=199 | 204 | 304)) || self.until_close.is_some();
+        let body = self.body.as_deref().or((!has_none).then_some(""));
+        let mut fields = self.fields.clone();
+        fields.extend(framing(&fields, body, self.chunks.is_some(), &self.trailers));
+        fields
+    }
 }
 
 impl Request {
@@ -429,17 +438,6 @@ impl Request {
         fields.extend(self.host.0.iter().map(|host| ("host".to_owned(), host.clone())));
         fields.extend(self.fields.iter().cloned());
         fields.extend(framing(&fields, self.body.as_deref(), self.chunks.is_some(), &self.trailers));
-        fields
-    }
-}
-
-impl Origin {
-    /// The fields of its response as they are sent, those that frame its body included.
-    pub fn all_fields(&self) -> Fields {
-        let has_none = matches!(self.status, Some(100..=199 | 204 | 304)) || self.until_close.is_some();
-        let body = self.body.as_deref().or((!has_none).then_some(""));
-        let mut fields = self.fields.clone();
-        fields.extend(framing(&fields, body, self.chunks.is_some(), &self.trailers));
         fields
     }
 }
