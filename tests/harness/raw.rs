@@ -82,6 +82,11 @@ impl Raw {
         &mut self.stream
     }
 
+    /// What was received and not read yet: for whoever reads on from the socket.
+    pub fn read_ahead(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Sends bytes.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 mod admin;
 mod bad_input;
 mod capabilities;
+mod edge_bodies;
 mod edge_check;
 mod edge_connections;
 mod edge_explain;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     // The slowest first, so that they do not end up alone.
     let themes = [
         new::tests(),
+        edge_bodies::tests(),
         streaming::tests(),
         bad_input::tests(),
         faults::tests(),
