@@ -72,6 +72,10 @@ lint: ## formatting, clippy, pure crates, licences and sources of the dependenci
 		echo 'lint: SKIPPED the check for known vulnerabilities: its database cannot be fetched here'
 	fi
 
+conformance: guests ## which case passes in which place
+	@cargo build --bin tidegate
+	cargo test -q -p tidegate-tests --test conformance -- --matrix
+
 bench: ## against other servers on this machine; takes minutes, wants it quiet
 	@setup/tools.sh wasmtime-cli wrk nginx
 	tests/benches/run
@@ -83,4 +87,4 @@ clean: ## remove what was built; the toolchain stays
 	@rm -rf target/* .tidegate
 
 FORCE:
-.PHONY: help up test guests lint bench fuzz clean FORCE
+.PHONY: help up test guests lint conformance bench fuzz clean FORCE

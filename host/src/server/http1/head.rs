@@ -238,8 +238,15 @@ fn framing(headers: &HeaderMap, is_1_1: bool) -> Result<Framing, Refusal> {
             if !is_1_1 {
                 return Err(Refusal::BadRequest("Transfer-Encoding needs HTTP/1.1"));
             }
-            if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-                return Err(Refusal::CodingNotImplemented);
+            let codings = std::iter::once(coding).chain(codings).flat_map(tokens);
+            match codings.map(|coding| coding.eq_ignore_ascii_case(b"chunked")).collect::<Vec<_>>()[..] {
+                [true] => {}
+                // Where it would end only the next parser could say.
+                [.., false] | [] => return Err(Refusal::BadRequest("the last transfer coding is not chunked")),
+                [ref others @ .., true] if others.contains(&true) => {
+                    return Err(Refusal::BadRequest("the body is chunked twice"));
+                }
+                _ => return Err(Refusal::CodingNotImplemented),
             }
             Ok(Framing::Chunked)
         }
@@ -291,9 +298,13 @@ mod tests {
             ("Content-Length:\r\n", Err(400)),
             ("Content-Length: 99999999999999999999999\r\n", Err(413)),
             ("Transfer-Encoding: gzip, chunked\r\n", Err(501)),
-            ("Transfer-Encoding: chunked, chunked\r\n", Err(501)),
-            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Err(501)),
-            ("Transfer-Encoding: identity\r\n", Err(501)),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", Err(501)),
+            ("Transfer-Encoding: chunked, chunked\r\n", Err(400)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Err(400)),
+            ("Transfer-Encoding: identity\r\n", Err(400)),
+            ("Transfer-Encoding: chunked, identity\r\n", Err(400)),
+            ("Transfer-Encoding: chunked;a=b\r\n", Err(400)),
+            ("Transfer-Encoding:\r\n", Err(400)),
             ("Transfer-Encoding : chunked\r\n", Err(400)),
             ("Transfer-Encoding:\x0bchunked\r\n", Err(400)),
         ];

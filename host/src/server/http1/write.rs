@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version, response};
 use http_body::Body;
 use tokio::io::AsyncWrite;
@@ -28,6 +28,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const COPY_BYTES_MAX: usize = 16 * 1024;
 /// Responses to pipelined requests wait for each other up to this many bytes.
 const GATHER_BYTES_MAX: usize = 64 * 1024;
+
+/// What is said to CONNECT (RFC 9110 section 15.5.6).
+const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// What the request says about how its response is written.
 #[derive(Clone, Copy, Debug)]
@@ -233,7 +236,10 @@ impl<'a> Writer<'a> {
 
     /// Answers a request that no handler sees; the connection closes afterwards.
     pub async fn refuse(&mut self, refusal: Refusal) -> io::Result<()> {
-        let response = problem::response(refusal.status(), refusal.detail());
+        let mut response = problem::response(refusal.status(), refusal.detail());
+        if refusal == Refusal::MethodNotAllowed {
+            response.headers_mut().insert(header::ALLOW, ALLOWED);
+        }
         let (head, body) = response.into_parts();
         let whole = body.as_whole().cloned().unwrap_or_default();
         let asked = Asked { is_head: false, is_1_1: true, takes_trailers: false };
@@ -298,8 +304,8 @@ fn framing(status: StatusCode, headers: &HeaderMap, body: &ResponseBody, asked: 
         return Ok(Framing::None);
     }
     if let Some(whole) = body.as_whole() {
-        let is_announced = asked.is_head && whole.is_empty() && headers.contains_key(header::CONTENT_LENGTH);
-        return Ok(if is_announced { Framing::None } else { Framing::Length(whole.len() as u64) });
+        // Without a body there is no telling how long it would have been, unless its maker did.
+        return Ok(if asked.is_head && whole.is_empty() { Framing::None } else { Framing::Length(whole.len() as u64) });
     }
     match headers.get(header::CONTENT_LENGTH) {
         Some(_) if asked.is_head => Ok(Framing::None),
@@ -315,6 +321,6 @@ fn framing(status: StatusCode, headers: &HeaderMap, body: &ResponseBody, asked: 
 
 /// Fields that belong to this connection and are the server's alone to send (RFC 9110 section 7.6.1).
 fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(*name, header::CONNECTION | header::TRANSFER_ENCODING | header::UPGRADE | header::TE | header::TRAILER)
+    matches!(*name, header::CONNECTION | header::TRANSFER_ENCODING | header::UPGRADE | header::TE)
         || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
