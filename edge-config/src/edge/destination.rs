@@ -243,7 +243,19 @@ fn read_location(value: &Value<'_>, captured: &[&str]) -> Option<Template> {
         value.error(format!("{c:?} never appears in a URL. Write it percent-encoded"));
         return None;
     }
+    if let Some(name) = end_of_host(text).filter(|name| captured.contains(name)) {
+        value.error(format!("whoever sends the request would choose the host by {{{name}}}. Write a slash before it, or the rest of the host behind it"));
+        return None;
+    }
     value.parsed(|text| Template::parse(text, captured.iter().copied()))
+}
+
+/// The name whose text a URL's host would end with.
+fn end_of_host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (_, name) = authority.strip_suffix('}')?.rsplit_once('{')?;
+    Some(name)
 }
 
 fn read_sticky(value: &Value<'_>) -> Option<Sticky> {
