@@ -85,7 +85,7 @@ pub(crate) fn say_timing(headers: &mut HeaderMap, total: Duration, fetch: Option
     }
 }
 
-/// `Proxy-Status` of a response that was fetched (RFC 9209 section 2.1.5).
+/// `Proxy-Status` of a response that was fetched (RFC 9209 section 2.1.4).
 pub(crate) fn say_status(pipeline: &Pipeline, headers: &mut HeaderMap, received: StatusCode) {
     let text = format!("{}; received-status={}", pipeline.proxy(), received.as_u16());
     if let Ok(value) = HeaderValue::try_from(text) {
