@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tidegate_host::app::Loader;
+use tidegate_host::app::{Loader, Origin};
 use tidegate_host::capabilities::key_value;
 use tidegate_host::engine::{CompiledCache, Linker, Places, new_engine};
 use tidegate_host::server::core::Core;
@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
         staging: data.path().to_owned(),
         engine,
     };
-    let app = Arc::new(loader.load(&manifest)?);
+    let app = Arc::new(loader.load(&Origin { manifest, edge: None })?);
     let core = Core::new(&app, Places::new(INSTANCES_MAX as usize));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
