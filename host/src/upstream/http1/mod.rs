@@ -4,6 +4,8 @@
 mod body;
 mod connection;
 mod exchange;
+#[cfg(test)]
+mod properties;
 mod request;
 mod response;
 
