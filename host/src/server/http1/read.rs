@@ -37,8 +37,8 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// None yet.
-    pub fn new() -> Self {
+    /// None, until some is granted.
+    pub fn none() -> Self {
         Self { sleep: None, deadline: Instant::now() }
     }
 
@@ -133,7 +133,7 @@ impl Incoming {
 impl<'a> Reader<'a> {
     /// Reads from `socket`, after the bytes that were `read_ahead` to see which protocol it speaks.
     pub fn new(socket: ReadHalf<'a>, read_ahead: BytesMut) -> Self {
-        Self { socket, buffer: read_ahead, scanner: Scanner::default(), patience: Patience::new() }
+        Self { socket, buffer: read_ahead, scanner: Scanner::default(), patience: Patience::none() }
     }
 
     /// The next head if all of it has been read already.

@@ -80,7 +80,7 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub fn new(socket: WriteHalf<'a>) -> Self {
-        Self { socket, buffer: BytesMut::with_capacity(1024), patience: Patience::new() }
+        Self { socket, buffer: BytesMut::with_capacity(1024), patience: Patience::none() }
     }
 
     /// Writes one response. `started` is set once its head is on the way. A small complete one stays in the buffer

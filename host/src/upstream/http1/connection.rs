@@ -41,7 +41,7 @@ impl Connection {
             stream,
             read: BytesMut::new(),
             write: BytesMut::with_capacity(1024),
-            patience: Patience::new(),
+            patience: Patience::none(),
             written_bytes: 0,
             read_bytes: READ_BYTES_MIN,
             idle_since: Instant::now(),
