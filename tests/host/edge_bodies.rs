@@ -28,6 +28,7 @@ pub fn tests() -> Vec<Trial> {
         a_gigabyte_in_chunks_goes_up_in_constant_memory,
         a_slow_reader_holds_the_upstream_back,
         a_slow_upstream_holds_the_client_back,
+        an_answer_waits_for_no_body,
     )
 }
 
@@ -307,4 +308,17 @@ fn a_slow_upstream_holds_the_client_back() {
         assert_eq!(writing.join().unwrap().text(), "taken");
     });
     assert!(host.memory().1 - before < MEMORY_MAX);
+}
+
+/// The client may have its answer in its hands before it sends the rest, and decide not to (RFC 9112 section 9.3).
+fn an_answer_waits_for_no_body() {
+    let server = Server::answering(|_| harness::server::ok("early").into_bytes());
+    let host = edge(&server);
+    for (method, path, status) in [("POST", "/a/../b", 400), ("TRACE", "/", 405), ("POST", "/", 200)] {
+        let mut raw = host.raw();
+        // Less than what the host waits for a body.
+        raw.socket().set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+        raw.send(format!("{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf"));
+        assert_eq!(raw.answer().status, status, "{method} {path}");
+    }
 }

@@ -8,6 +8,7 @@ mod edge_check;
 mod edge_connections;
 mod edge_explain;
 mod edge_reload;
+mod edge_smuggling;
 mod edge_tls;
 mod edge_websocket;
 mod example;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let themes = [
         new::tests(),
         edge_bodies::tests(),
+        edge_smuggling::tests(),
         streaming::tests(),
         bad_input::tests(),
         faults::tests(),
