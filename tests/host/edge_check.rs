@@ -177,7 +177,7 @@ fn functions_are_those_of_the_manifest() {
         assert_eq!(ended.code, Some(code), "{name}: {}", ended.stderr);
         if code == 2 {
             let line = format!(
-                "./edge-config/edge.toml:1: function \"{name}\" is no component with a trigger in spin.toml\n1 error\n"
+                "edge-config/edge.toml:1: function \"{name}\" is no component with a trigger in spin.toml\n1 error\n"
             );
             assert_eq!(ended.stderr, line);
         }
@@ -194,7 +194,7 @@ fn what_is_wrong_with_the_manifest_is_said_too() {
     assert_eq!(ended.code, Some(2));
     let (manifest, edge) = ended.stderr.split_once('\n').unwrap();
     assert!(manifest.starts_with("spin.toml:11:1: component.worker.sauce: unknown key"), "{manifest}");
-    assert_eq!(edge, "./edge-config/edge.toml:1:1: rout: unknown key. Did you mean \"route\"?\n2 errors\n");
+    assert_eq!(edge, "edge-config/edge.toml:1:1: rout: unknown key. Did you mean \"route\"?\n2 errors\n");
 }
 
 fn without_an_edge_the_manifest_is_checked() {
