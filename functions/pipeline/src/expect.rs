@@ -11,7 +11,7 @@ use tidegate_route::Function;
 
 use crate::Pipeline;
 use crate::action::Target;
-use crate::explain::{Explanation, Question, Sent, explain};
+use crate::explain::{Explanation, Question, Sent, explain, text};
 
 /// An expectation that was not met. Displays as ``edge.toml:40: route: expected "shop", got "all"``.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,12 @@ impl Check<'_> {
             let lines: Vec<_> =
                 found.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
             // As a list field is one with several lines (RFC 9110 section 5.3).
-            let found = (!lines.is_empty()).then(|| lines.join(", "));
-            self.compare(&format!("{what}.{name}"), expected.clone(), found);
+            let joined = (!lines.is_empty()).then(|| lines.join(", "));
+            if *expected != joined {
+                let shown: Vec<_> = found.get_all(name).iter().map(text).collect();
+                let shown = joined.map(|_| shown.join(", "));
+                self.mismatch(&format!("{what}.{name}"), expected.clone(), shown);
+            }
         }
     }
 
@@ -92,10 +96,14 @@ impl Check<'_> {
 
     fn compare(&mut self, what: &str, expected: Option<String>, found: Option<String>) {
         if expected != found {
-            let Expect { method, url, source, .. } = self.expect;
-            let (source, request) = (source.clone(), request(method, url));
-            self.mismatches.push(Mismatch { source, request, what: what.to_owned(), expected, found });
+            self.mismatch(what, expected, found);
         }
+    }
+
+    fn mismatch(&mut self, what: &str, expected: Option<String>, found: Option<String>) {
+        let Expect { method, url, source, .. } = self.expect;
+        let (source, request) = (source.clone(), request(method, url));
+        self.mismatches.push(Mismatch { source, request, what: what.to_owned(), expected, found });
     }
 }
 

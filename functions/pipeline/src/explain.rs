@@ -200,7 +200,11 @@ fn fields(headers: &HeaderMap) -> Vec<(&str, String)> {
     headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect()
 }
 
-fn text(value: &HeaderValue) -> String {
+/// A value for people; a secret one is not for them.
+pub(crate) fn text(value: &HeaderValue) -> String {
+    if value.is_sensitive() {
+        return "<secret>".to_owned();
+    }
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 

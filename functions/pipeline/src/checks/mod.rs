@@ -71,7 +71,12 @@ fn take_authority(request: &mut request::Parts) -> Result<(), Refusal> {
         return Err(Refusal::Host);
     }
     request.headers.insert(HOST, named);
-    request.uri = Uri::from(parts.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
+    request.uri = Uri::from(match parts.path_and_query {
+        None => PathAndQuery::from_static("/"),
+        Some(path) if path.as_str().starts_with(['/', '*']) => path,
+        // An empty path with a query (RFC 9112 section 3.2.1).
+        Some(query) => PathAndQuery::try_from(format!("/{}", query.as_str())).map_err(|_| Refusal::Target)?,
+    });
     Ok(())
 }
 

@@ -29,6 +29,7 @@ fn what_passes() {
         // RFC 9112 section 3.2.2: absolute form wins.
         ("GET", "http://b.example:81/x?y", V11, &[("host", "a.example")], "/x?y", Some("b.example:81")),
         ("GET", "http://b.example", V10, &[], "/", Some("b.example")),
+        ("GET", "http://b.example?y", V11, &[("host", "a")], "/?y", Some("b.example")),
         ("GET", "https://b.example/x", V2, &[], "/x", Some("b.example")),
         ("GET", "https://b.example/x", V2, &[("host", "B.example")], "/x", Some("b.example")),
         ("POST", "/", V11, &[("host", "a"), ("content-length", "5"), ("expect", "100-Continue")], "/", Some("a")),

@@ -107,7 +107,8 @@ fn take_size_line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Refusal> {
 fn parse_size(line: &[u8]) -> Result<(u64, usize), Refusal> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let extension = &line[digits..];
-    let is_extension = extension.is_empty() || (extension[0] == b';' && !extension.contains(&b'\r'));
+    let is_text = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
+    let is_extension = extension.is_empty() || (extension[0] == b';' && extension.iter().all(is_text));
     if digits == 0 || digits > 16 || !is_extension {
         return Err(BAD_SIZE);
     }
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn malformed_chunks_are_refused() {
         let extensions = [b"1;".as_slice(), &[b'a'; 200], b"\r\nx\r\n"].concat().repeat(100);
-        let cases: [&[u8]; 15] = [
+        let cases: [&[u8]; 16] = [
             b"\r\n",
             b"g\r\n",
             b"5 \r\nhello",
@@ -206,6 +207,7 @@ mod tests {
             b"5\r\nhello\n",
             b"fffffffffffffffff\r\n",
             b"5;a\rb\r\n",
+            b"5;a\0b\r\nhello\r\n0\r\n\r\n",
             &[b'1'; 300],
             b"0\r\nbad field\r\n\r\n",
             b"0\r\n\n",

@@ -175,7 +175,13 @@ async fn exchange(
             tunnel.run(read, writer.hand_over(), early).await;
             Ok(Then::Abort)
         }
-        Some(Ok(None)) if keep_alive && body_is_over(reader, incoming).await => Ok(Then::NextRequest),
+        Some(Ok(None)) if keep_alive => {
+            // The answer does not wait for what is left of the body, which may take its time.
+            if incoming.is_some() && writer.flush().await.is_err() {
+                return Ok(Then::Abort);
+            }
+            Ok(if body_is_over(reader, incoming).await { Then::NextRequest } else { Then::Close })
+        }
         Some(Ok(None)) => Ok(Then::Close),
         Some(Err(WriteError::Body)) => {
             // What came so far is the client's; a failure to write it changes nothing.

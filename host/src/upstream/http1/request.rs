@@ -181,6 +181,9 @@ fn put_head(out: &mut BytesMut, head: &request::Parts, framing: Framing) {
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.extend_from_slice(b" ");
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    if target.starts_with('?') {
+        out.extend_from_slice(b"/");
+    }
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in &head.headers {
