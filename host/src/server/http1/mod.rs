@@ -7,7 +7,7 @@ pub mod chunked;
 mod connection;
 pub mod head;
 #[cfg(test)]
-mod properties;
+pub mod properties;
 pub mod read;
 pub mod wire;
 mod write;

@@ -8,29 +8,15 @@ use tidegate_pipeline::Failure;
 
 use super::response::{self, Framing};
 use crate::server::http1::head::Scanner;
+use crate::server::http1::properties::nearly;
 
-/// A valid response with some of its bytes changed, and sometimes no change at all.
 fn nearly_valid() -> impl Strategy<Value = Vec<u8>> {
-    let responses = prop::sample::select(vec![
+    nearly(vec![
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "HTTP/1.0 200 OK\r\nConnection: close\r\nx: y\r\n\r\nhello",
         "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
-    ]);
-    let odd = prop::sample::select(b"\r\n \t:;,\0\x0b\x7f\x80\xff+-019afFxX*/#@".to_vec());
-    let changes = prop::collection::vec((any::<prop::sample::Index>(), odd, 0..3u8), 0..4);
-    (responses, changes).prop_map(|(response, changes)| {
-        let mut bytes = response.as_bytes().to_vec();
-        for (index, byte, kind) in changes {
-            let at = index.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
-            }
-        }
-        bytes
-    })
+    ])
 }
 
 /// What the head at the front of `bytes` means, read in pieces of `step`: its framing, and how long it is.
