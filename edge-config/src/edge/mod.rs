@@ -296,8 +296,9 @@ pub trait Outside {
     fn secret_file(&mut self, name: &str) -> Result<Text, String>;
 }
 
-/// Nothing is outside.
-struct Nothing;
+/// Nothing is outside: for a configuration that is complete in itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
 
 impl Outside for Nothing {
     fn include(&mut self, _: &str, _: &str) -> Result<(String, String), String> {

@@ -5,6 +5,7 @@ use http::header::{
     IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE, TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderName, Method, StatusCode, response};
+use tidegate_core::members;
 
 /// Whether a request may be answered from the store, and its response be shared with others.
 ///
@@ -42,7 +43,7 @@ pub fn may_store(method: &Method, head: &response::Parts) -> bool {
 /// Whether `Cache-Control` has one of these directives, with an argument or without.
 fn has_directive(headers: &HeaderMap, directives: &[&str]) -> bool {
     let fields = headers.get_all(CACHE_CONTROL).iter();
-    let mut given = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b',')).map(|directive| {
+    let mut given = fields.flat_map(members).map(|directive| {
         let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
         name.trim_ascii()
     });

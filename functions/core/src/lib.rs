@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod list;
 mod reason;
 mod request;
 mod source;
@@ -14,6 +15,7 @@ mod time;
 mod trace;
 
 pub use client::{Client, Country};
+pub use list::members;
 pub use reason::Reason;
 pub use request::RequestView;
 pub use source::Source;

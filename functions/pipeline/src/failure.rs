@@ -3,6 +3,8 @@
 use http::StatusCode;
 use tidegate_core::Reason;
 
+use crate::rescue::Row;
+
 /// Why no response came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -51,9 +53,6 @@ pub enum Failure {
     Internal,
 }
 
-/// What a failure is for those who see it.
-struct Row(StatusCode, &'static str, &'static str, &'static str);
-
 impl Failure {
     /// All of them, save those of functions.
     pub const ALL: [Self; 17] = [
@@ -78,77 +77,82 @@ impl Failure {
 
     /// The status of the response, as RFC 9209 section 2.3 recommends it.
     pub fn status(&self) -> StatusCode {
-        self.row().0
+        self.row().status
     }
 
     /// The error's name in `Proxy-Status` (RFC 9209 section 2.3).
     pub fn proxy_error(&self) -> &'static str {
-        self.row().1
+        self.row().proxy_error
     }
 
     /// The reason, for logs and metrics.
     pub fn reason(&self) -> Reason {
-        Reason::new(self.row().2)
+        self.row().reason
     }
 
     /// What clients are told; nothing of the inside.
     pub fn detail(&self) -> &'static str {
-        self.row().3
+        self.row().detail
     }
 
-    fn row(&self) -> Row {
+    pub(crate) fn row(&self) -> Row {
         use StatusCode as S;
         let unreachable = "the upstream cannot be reached";
         let slow = "the upstream took too long";
         let invalid = "the upstream's response is not valid";
         match self {
-            Self::Dns => Row(S::BAD_GATEWAY, "dns_error", "fetch/dns", unreachable),
+            Self::Dns => Row::new(S::BAD_GATEWAY, "dns_error", "fetch/dns", unreachable),
             Self::DestinationUnreachable => {
-                Row(S::BAD_GATEWAY, "destination_ip_unroutable", "fetch/destination-unreachable", unreachable)
+                Row::new(S::BAD_GATEWAY, "destination_ip_unroutable", "fetch/destination-unreachable", unreachable)
             }
             Self::ConnectionRefused => {
-                Row(S::BAD_GATEWAY, "connection_refused", "fetch/connection-refused", unreachable)
+                Row::new(S::BAD_GATEWAY, "connection_refused", "fetch/connection-refused", unreachable)
             }
-            Self::ConnectTimeout => Row(S::GATEWAY_TIMEOUT, "connection_timeout", "fetch/connect-timeout", slow),
-            Self::Tls => Row(S::BAD_GATEWAY, "tls_protocol_error", "fetch/tls", unreachable),
-            Self::TlsCertificate => Row(S::BAD_GATEWAY, "tls_certificate_error", "fetch/tls-certificate", unreachable),
-            Self::ConnectionLimit => Row(
+            Self::ConnectTimeout => Row::new(S::GATEWAY_TIMEOUT, "connection_timeout", "fetch/connect-timeout", slow),
+            Self::Tls => Row::new(S::BAD_GATEWAY, "tls_protocol_error", "fetch/tls", unreachable),
+            Self::TlsCertificate => {
+                Row::new(S::BAD_GATEWAY, "tls_certificate_error", "fetch/tls-certificate", unreachable)
+            }
+            Self::ConnectionLimit => Row::new(
                 S::SERVICE_UNAVAILABLE,
                 "connection_limit_reached",
                 "fetch/connection-limit",
                 "the upstream is busy: try again",
             ),
             Self::ConnectionTerminated => {
-                Row(S::BAD_GATEWAY, "connection_terminated", "fetch/connection-terminated", "the upstream hung up")
+                Row::new(S::BAD_GATEWAY, "connection_terminated", "fetch/connection-terminated", "the upstream hung up")
             }
             Self::FirstByteTimeout => {
-                Row(S::GATEWAY_TIMEOUT, "http_response_timeout", "fetch/first-byte-timeout", slow)
+                Row::new(S::GATEWAY_TIMEOUT, "http_response_timeout", "fetch/first-byte-timeout", slow)
             }
-            Self::IdleTimeout => Row(S::GATEWAY_TIMEOUT, "connection_read_timeout", "fetch/idle-timeout", slow),
-            Self::InvalidResponse => Row(S::BAD_GATEWAY, "http_protocol_error", "fetch/invalid-response", invalid),
+            Self::IdleTimeout => Row::new(S::GATEWAY_TIMEOUT, "connection_read_timeout", "fetch/idle-timeout", slow),
+            Self::InvalidResponse => Row::new(S::BAD_GATEWAY, "http_protocol_error", "fetch/invalid-response", invalid),
             Self::ResponseHeadTooLarge => {
-                Row(S::BAD_GATEWAY, "http_response_header_section_size", "fetch/response-head-too-large", invalid)
+                Row::new(S::BAD_GATEWAY, "http_response_header_section_size", "fetch/response-head-too-large", invalid)
             }
-            Self::UpgradeFailed => {
-                Row(S::BAD_GATEWAY, "http_upgrade_failed", "fetch/upgrade-failed", "the protocol cannot be changed")
-            }
-            Self::RequestBodyTooLarge => Row(
+            Self::UpgradeFailed => Row::new(
+                S::BAD_GATEWAY,
+                "http_upgrade_failed",
+                "fetch/upgrade-failed",
+                "the protocol cannot be changed",
+            ),
+            Self::RequestBodyTooLarge => Row::new(
                 S::PAYLOAD_TOO_LARGE,
                 "http_request_error",
                 "fetch/request-body-too-large",
                 "the request body is too large",
             ),
-            Self::RequestBodyFailed => Row(
+            Self::RequestBodyFailed => Row::new(
                 S::BAD_REQUEST,
                 "http_request_error",
                 "fetch/request-body-failed",
                 "the request body could not be read",
             ),
             Self::NoSuchFunction => {
-                Row(S::NOT_FOUND, "destination_not_found", "fetch/no-such-function", "no function answers there")
+                Row::new(S::NOT_FOUND, "destination_not_found", "fetch/no-such-function", "no function answers there")
             }
-            Self::Function { status, reason, detail } => Row(*status, "proxy_internal_error", reason, detail),
-            Self::Internal => Row(
+            Self::Function { status, reason, detail } => Row::new(*status, "proxy_internal_error", reason, detail),
+            Self::Internal => Row::new(
                 S::INTERNAL_SERVER_ERROR,
                 "proxy_internal_error",
                 "proxy/internal-error",

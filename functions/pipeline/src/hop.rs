@@ -6,6 +6,7 @@ use http::header::{
     SET_COOKIE, TE, TRAILER, UPGRADE, VARY, VIA, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tidegate_core::members;
 
 /// Always hop-by-hop, whether or not Connection names them. Trailer is not: it says what comes after the body.
 /// Proxy-Authorization and its kin are between a client and its own proxy (RFC 9110 section 11.7), which we are not.
@@ -65,7 +66,7 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     let connection: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
     // What nearly all of them say names no field, or one that goes anyway.
     let is_plain = |token: &&[u8]| token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close");
-    for token in connection.iter().flat_map(tokens).filter(|token| !is_plain(token)) {
+    for token in connection.iter().flat_map(members).filter(|token| !is_plain(token)) {
         if let Ok(name) = HeaderName::from_bytes(token)
             && !is_end_to_end(&name)
         {
@@ -86,7 +87,7 @@ pub(crate) fn remove_all(headers: &mut HeaderMap, is_wanted: impl Fn(&HeaderName
 
 /// Whether a field's list has a token, in any case.
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let mut all = headers.get_all(name).iter().flat_map(tokens);
+    let mut all = headers.get_all(name).iter().flat_map(members);
     all.any(|given| given.eq_ignore_ascii_case(token.as_bytes()))
 }
 
@@ -110,10 +111,6 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
         .iter()
         .any(|other| text.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other)));
     (is_one && !is_http).then(|| protocol.clone())
-}
-
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use http::StatusCode;
 use tidegate_core::Reason;
 
+use crate::rescue::Row;
+
 /// Why a request is sent nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -26,9 +28,6 @@ pub enum Refusal {
     Loop,
 }
 
-/// What a refusal is for those who see it.
-struct Row(StatusCode, &'static str, &'static str, &'static str);
-
 impl Refusal {
     /// All of them.
     pub const ALL: [Self; 9] = [
@@ -45,41 +44,43 @@ impl Refusal {
 
     /// The status of the response.
     pub fn status(&self) -> StatusCode {
-        self.row().0
+        self.row().status
     }
 
     /// The error's name in `Proxy-Status` (RFC 9209 section 2.3).
     pub fn proxy_error(&self) -> &'static str {
-        self.row().1
+        self.row().proxy_error
     }
 
     /// The reason, for logs and metrics.
     pub fn reason(&self) -> Reason {
-        Reason::new(self.row().2)
+        self.row().reason
     }
 
     /// What clients are told.
     pub fn detail(&self) -> &'static str {
-        self.row().3
+        self.row().detail
     }
 
-    fn row(&self) -> Row {
+    pub(crate) fn row(&self) -> Row {
         use StatusCode as S;
         let error = "http_request_error";
         match self {
-            Self::Method => Row(S::METHOD_NOT_ALLOWED, error, "checks/method", "the method is not allowed here"),
-            Self::Target => Row(S::BAD_REQUEST, error, "checks/target", "the request target is not valid"),
-            Self::Host => Row(S::BAD_REQUEST, error, "checks/host", "the host is missing or not valid"),
-            Self::DotSegment => Row(S::BAD_REQUEST, error, "checks/dot-segment", "the path has a dot segment"),
+            Self::Method => Row::new(S::METHOD_NOT_ALLOWED, error, "checks/method", "the method is not allowed here"),
+            Self::Target => Row::new(S::BAD_REQUEST, error, "checks/target", "the request target is not valid"),
+            Self::Host => Row::new(S::BAD_REQUEST, error, "checks/host", "the host is missing or not valid"),
+            Self::DotSegment => Row::new(S::BAD_REQUEST, error, "checks/dot-segment", "the path has a dot segment"),
             Self::ContentLength => {
-                Row(S::BAD_REQUEST, error, "checks/content-length", "the content length is not valid")
+                Row::new(S::BAD_REQUEST, error, "checks/content-length", "the content length is not valid")
             }
             Self::Expectation => {
-                Row(S::EXPECTATION_FAILED, error, "checks/expectation", "the expectation cannot be met")
+                Row::new(S::EXPECTATION_FAILED, error, "checks/expectation", "the expectation cannot be met")
             }
-            Self::NoRoute => Row(S::NOT_FOUND, "destination_not_found", "route/no-match", "no route leads there"),
-            Self::Rewrite => Row(S::BAD_REQUEST, error, "route/rewrite", "the path cannot be rewritten"),
-            Self::Loop => Row(S::LOOP_DETECTED, "proxy_loop_detected", "proxy/loop", "the request goes in a circle"),
+            Self::NoRoute => Row::new(S::NOT_FOUND, "destination_not_found", "route/no-match", "no route leads there"),
+            Self::Rewrite => Row::new(S::BAD_REQUEST, error, "route/rewrite", "the path cannot be rewritten"),
+            Self::Loop => {
+                Row::new(S::LOOP_DETECTED, "proxy_loop_detected", "proxy/loop", "the request goes in a circle")
+            }
         }
     }
 }

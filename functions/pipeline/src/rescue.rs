@@ -37,50 +37,54 @@ impl From<Failure> for Fault {
 }
 
 impl Fault {
-    pub(crate) fn status(&self) -> StatusCode {
+    pub(crate) fn row(&self) -> Row {
         match self {
-            Self::Refused(refusal) => refusal.status(),
-            Self::Failed(failure) => failure.status(),
+            Self::Refused(refusal) => refusal.row(),
+            Self::Failed(failure) => failure.row(),
         }
     }
+}
 
-    pub(crate) fn reason(&self) -> Reason {
-        match self {
-            Self::Refused(refusal) => refusal.reason(),
-            Self::Failed(failure) => failure.reason(),
-        }
-    }
+/// What a fault is for those who see it.
+pub(crate) struct Row {
+    /// The status of the response.
+    pub status: StatusCode,
+    /// The error's name in `Proxy-Status` (RFC 9209 section 2.3).
+    pub proxy_error: &'static str,
+    /// For logs and metrics.
+    pub reason: Reason,
+    /// For clients.
+    pub detail: &'static str,
+}
 
-    fn proxy_error(&self) -> &'static str {
-        match self {
-            Self::Refused(refusal) => refusal.proxy_error(),
-            Self::Failed(failure) => failure.proxy_error(),
-        }
-    }
-
-    fn detail(&self) -> &'static str {
-        match self {
-            Self::Refused(refusal) => refusal.detail(),
-            Self::Failed(failure) => failure.detail(),
-        }
+impl Row {
+    pub(crate) const fn new(
+        status: StatusCode,
+        proxy_error: &'static str,
+        reason: &'static str,
+        detail: &'static str,
+    ) -> Self {
+        Self { status, proxy_error, reason: Reason::new(reason), detail }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.status().as_u16(), self.reason())
+        let Row { status, reason, .. } = self.row();
+        write!(formatter, "{} {reason}", status.as_u16())
     }
 }
 
 /// The response to a request that something went wrong with.
 pub(crate) fn rescue(pipeline: &Pipeline, fault: Fault) -> Reply {
-    let (mut head, body) = problem::response(fault.status(), fault.detail());
+    let Row { status, proxy_error, reason, detail } = fault.row();
+    let (mut head, body) = problem::response(status, detail);
     if fault == Fault::Refused(Refusal::Method) {
         // RFC 9110 section 15.5.6
         head.headers.insert(ALLOW, checks::ALLOW);
     }
     if pipeline.edge().proxy.proxy_status {
-        let text = format!("{}; error={}; details=\"{}\"", pipeline.proxy(), fault.proxy_error(), fault.reason());
+        let text = format!("{}; error={proxy_error}; details=\"{reason}\"", pipeline.proxy());
         head.headers.extend(HeaderValue::try_from(text).ok().map(|value| (PROXY_STATUS, value)));
     }
     Reply { head, body: ReplyBody::Whole(body), store: None }

@@ -12,6 +12,7 @@
 mod braces;
 mod conditions;
 mod destination;
+mod dots;
 mod hash;
 mod host;
 mod miss;
@@ -29,6 +30,7 @@ mod value;
 
 pub use conditions::Conditions;
 pub use destination::{Destination, Fixed, Function, UpstreamId};
+pub use dots::has_dot_segment;
 pub use host::{HostPattern, HostPatternError};
 pub use miss::Miss;
 pub use path::{Captured, PATH_PATTERN_LEN_MAX, PathPattern, PathPatternError, SEGMENTS_MAX};

@@ -318,7 +318,7 @@ impl Exchange {
 
     /// The only place where a fault becomes a response; see [`rescue`].
     fn rescue(&mut self, fault: Fault) -> Action {
-        self.reason = Some(fault.reason());
+        self.reason = Some(fault.row().reason);
         if self.has_responded {
             return Action::Finish;
         }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Version, request, response};
 use tidegate_cache::Plan;
 use tidegate_core::{Timestamp, Trace};
-use tidegate_edge_config::Text;
-use tidegate_edge_config::edge::{Edge, Outside, Route};
+use tidegate_edge_config::edge::{Edge, Nothing, Route};
 use tidegate_pipeline::{Action, Exchange, Fetch, Input, Pipeline, Reply, Start};
 use tidegate_route::Table;
 
@@ -122,20 +121,4 @@ pub fn names(headers: &HeaderMap) -> Vec<&str> {
     let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
     names
-}
-
-struct Nothing;
-
-impl Outside for Nothing {
-    fn include(&mut self, _: &str, _: &str) -> Result<(String, String), String> {
-        Err("no includes".to_owned())
-    }
-
-    fn variable(&mut self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn secret_file(&mut self, _: &str) -> Result<Text, String> {
-        Err("no secrets".to_owned())
-    }
 }

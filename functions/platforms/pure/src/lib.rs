@@ -12,8 +12,7 @@ use http::{Request, Response};
 use tidegate_cache::Key;
 use tidegate_core::{Timestamp, Trace};
 use tidegate_driver::{Claimed, Found, Platform};
-use tidegate_edge_config::Text;
-use tidegate_edge_config::edge::{Edge, Outside};
+use tidegate_edge_config::edge::{Edge, Nothing};
 use tidegate_pipeline::explain::{Question, explain};
 use tidegate_pipeline::{Exchange, Failure, Fetch, Pipeline, Released, Start, Store, expect};
 
@@ -101,21 +100,5 @@ impl Platform for Empty {
 
     fn stored_body(&self, entry: Bytes) -> Bytes {
         entry
-    }
-}
-
-struct Nothing;
-
-impl Outside for Nothing {
-    fn include(&mut self, _: &str, _: &str) -> Result<(String, String), String> {
-        Err("nothing is there".to_owned())
-    }
-
-    fn variable(&mut self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn secret_file(&mut self, _: &str) -> Result<Text, String> {
-        Err("nothing is there".to_owned())
     }
 }

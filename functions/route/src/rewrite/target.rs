@@ -5,7 +5,8 @@ use tidegate_core::RequestView;
 
 use super::Rewrite;
 use crate::Captured;
-use crate::percent::{is_in_path, next_decoded, push_encoded};
+use crate::dots::has_dot_segment;
+use crate::percent::{is_in_path, push_encoded};
 
 /// Why a request has no place at the destination. Each is the client's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +45,7 @@ pub(super) fn target(
     if is_unchanged(&target, request) {
         return Ok(None);
     }
-    if has_dot_segment(&target[..path_len]) {
+    if is_dotted(&target[..path_len]) {
         target.truncate(path_len);
         return Err(TargetError::DotSegment { path: target });
     }
@@ -80,22 +81,9 @@ fn is_unchanged(target: &str, request: &RequestView<'_>) -> bool {
     })
 }
 
-/// Whether a segment is `.` or `..` (RFC 3986 section 5.2.4), or is so for servers that decode dots, slashes and
-/// backslashes first, take a backslash for a slash, or take off what follows a semicolon.
-fn has_dot_segment(path: &str) -> bool {
-    let mut rest = path.as_bytes();
-    // How many dots the segment consists of so far; None: of something else, too.
-    let mut dots = Some(0);
-    while let Some((byte, behind)) = next_decoded(rest) {
-        rest = behind;
-        match byte {
-            b'.' => dots = dots.map(|dots| dots + 1),
-            b'/' | b'\\' | b';' if matches!(dots, Some(1 | 2)) => return true,
-            b'/' | b'\\' => dots = Some(0),
-            _ => dots = None,
-        }
-    }
-    matches!(dots, Some(1 | 2))
+/// Whether the path has a dot segment, also for servers that take off what follows a semicolon first.
+fn is_dotted(path: &str) -> bool {
+    has_dot_segment(path, b"/\\;")
 }
 
 #[cfg(test)]
@@ -111,7 +99,7 @@ mod tests {
         ];
         for (expected, paths) in table {
             for path in paths {
-                assert_eq!(has_dot_segment(path), expected, "{path}");
+                assert_eq!(is_dotted(path), expected, "{path}");
             }
         }
     }

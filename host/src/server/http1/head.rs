@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, Version};
+use tidegate_core::members;
 
 use super::Refusal;
 
@@ -213,7 +214,7 @@ impl Facts {
         let is_1_1 = version == Version::HTTP_11;
         let mut keep_alive = is_1_1;
         for value in headers.get_all(CONNECTION) {
-            for token in tokens(value) {
+            for token in members(value) {
                 if token.eq_ignore_ascii_case(b"close") {
                     keep_alive = false;
                 } else if token.eq_ignore_ascii_case(b"keep-alive") && !is_1_1 {
@@ -227,7 +228,7 @@ impl Facts {
             Some(_) => return Err(Refusal::ExpectationFailed),
         };
         let takes_trailers =
-            headers.get_all(TE).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
+            headers.get_all(TE).iter().any(|value| members(value).any(|token| token.eq_ignore_ascii_case(b"trailers")));
         Ok(Self { framing: framing(headers, is_1_1)?, keep_alive, expects_continue, takes_trailers })
     }
 }
@@ -246,7 +247,7 @@ fn framing(headers: &HeaderMap, is_1_1: bool) -> Result<Framing, Refusal> {
             if codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
                 return Ok(Framing::Chunked);
             }
-            let codings = headers.get_all(TRANSFER_ENCODING).iter().flat_map(tokens);
+            let codings = headers.get_all(TRANSFER_ENCODING).iter().flat_map(members);
             let is_chunked = codings.map(|coding| coding.eq_ignore_ascii_case(b"chunked")).collect::<Vec<_>>();
             match is_chunked.split_last() {
                 Some((true, others)) if !others.is_empty() && !others.contains(&true) => {
@@ -269,11 +270,6 @@ fn framing(headers: &HeaderMap, is_1_1: bool) -> Result<Framing, Refusal> {
             }
         }
     }
-}
-
-/// The members of a comma-separated field value, trimmed, empty ones left out.
-pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]

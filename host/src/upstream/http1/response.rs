@@ -3,9 +3,10 @@
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version, response};
+use tidegate_core::members;
 use tidegate_pipeline::Failure;
 
-use crate::server::http1::head::{Scanner, shared_headers, tokens};
+use crate::server::http1::head::{Scanner, shared_headers};
 
 /// Most header fields in a response.
 const FIELDS_MAX: usize = 128;
@@ -101,7 +102,7 @@ fn framing(method: &Method, status: StatusCode, headers: &HeaderMap, is_1_1: boo
 
 fn keeps_alive(headers: &HeaderMap, is_1_1: bool) -> bool {
     let has = |option: &[u8]| {
-        headers.get_all(CONNECTION).iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(option)))
+        headers.get_all(CONNECTION).iter().any(|value| members(value).any(|token| token.eq_ignore_ascii_case(option)))
     };
     !has(b"close") && (is_1_1 || has(b"keep-alive"))
 }

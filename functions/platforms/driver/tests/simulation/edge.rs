@@ -6,8 +6,7 @@ use std::time::Duration;
 use http::Request;
 use tidegate_cache::Plan;
 use tidegate_core::Trace;
-use tidegate_edge_config::Text;
-use tidegate_edge_config::edge::{Edge, Outside, Route};
+use tidegate_edge_config::edge::{Edge, Nothing, Route};
 use tidegate_pipeline::{Pipeline, Start};
 use tidegate_route::Table;
 
@@ -39,21 +38,5 @@ pub fn start(method: &str, target: &str) -> Start {
         country: None,
         random: 0,
         trace: Trace::default(),
-    }
-}
-
-struct Nothing;
-
-impl Outside for Nothing {
-    fn include(&mut self, _: &str, _: &str) -> Result<(String, String), String> {
-        Err("no includes".to_owned())
-    }
-
-    fn variable(&mut self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn secret_file(&mut self, _: &str) -> Result<Text, String> {
-        Err("no secrets".to_owned())
     }
 }
