@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode};
+use ipnet::IpNet;
 
 use crate::{Coding, Recipe};
 
@@ -49,6 +50,8 @@ pub struct Plan {
     pub compress: Option<Compress>,
     /// Whether Cache-Status says the key and details, and tags are left in responses.
     pub debug: bool,
+    /// Networks whose `PURGE` requests are obeyed; empty: nobody's.
+    pub purge_from: Vec<IpNet>,
 }
 
 /// A lifetime for some statuses.
@@ -135,6 +138,7 @@ impl Default for Plan {
             wait: Duration::from_secs(5),
             compress: None,
             debug: false,
+            purge_from: Vec::new(),
         }
     }
 }
