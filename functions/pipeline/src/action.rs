@@ -1,8 +1,11 @@
 //! What an Exchange asks for, and what it is told.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{request, response};
-use tidegate_cache::Key;
+use tidegate_cache::{Coding, Kept, Key, Marker, Piece, Purge, Splice, Stored};
 use tidegate_core::Timestamp;
 use tidegate_route::{Function, UpstreamId};
 
@@ -11,25 +14,28 @@ use crate::Failure;
 /// What is to be done next.
 #[derive(Debug)]
 pub enum Action {
-    /// Look whether there is a stored response. Then [`Input::Looked`].
+    /// Look what is stored. Then [`Input::Looked`].
     Lookup(Key),
     /// Claim the fetch for a key, for everybody who wants it: granted to one at a time, and only while the store still
     /// holds what was `seen` there, a response of that time or none. Then [`Input::Claimed`].
     Claim {
         /// What will be stored.
         key: Key,
-        /// When the response was stored that is there, and no longer good enough.
+        /// When the response was received that is there, and no longer good enough.
         seen: Option<Timestamp>,
     },
-    /// Wait for the one who holds the claim. Then [`Input::Looked`] with what was stored, or [`Input::Released`].
-    Wait(Key),
+    /// Wait for the one who holds the claim, but not longer than this. Then [`Input::Looked`] with what is being
+    /// stored, or [`Input::Released`].
+    Wait(Duration),
     /// Send a request. Then [`Input::Fetched`] or [`Input::Failed`].
     Fetch(Fetch),
     /// Answer the client; this happens once. Then [`Input::Responded`].
     Respond(Reply),
     /// Store the response that was fetched, for nobody in particular. Then [`Input::Stored`].
     Store(Store),
-    /// All is done.
+    /// Forget what is stored. Then [`Input::Purged`].
+    Purge(Vec<Purge>),
+    /// All is done. A claim that is held ends here.
     Finish,
 }
 
@@ -46,9 +52,9 @@ pub struct Fetch {
     pub is_upgrade: bool,
     /// Largest request body, in bytes. Beyond it: [`Failure::RequestBodyTooLarge`].
     pub max_request_body: u64,
-    /// Under which key the response may be stored: the claim for it is held. Such a request has no body, or it could
-    /// change what others get.
-    pub shares: Option<Key>,
+    /// Whether the response may become others' as well: a claim is held. Such a request has no body, or it could change
+    /// what others get.
+    pub is_shared: bool,
 }
 
 /// Who answers a request that is sent.
@@ -67,9 +73,10 @@ pub struct Reply {
     pub head: response::Parts,
     /// Its body.
     pub body: ReplyBody,
-    /// The fetched body is stored as well, with this head, while the client gets it. Without it, a claim that is held
-    /// ends here: the response is not for others.
+    /// What is stored as well, before the client gets the body. Without it, a claim that is held ends here.
     pub store: Option<Store>,
+    /// What those who wait are told, if a claim ends here.
+    pub released: Released,
 }
 
 /// Where a body comes from.
@@ -77,10 +84,12 @@ pub struct Reply {
 pub enum ReplyBody {
     /// From here.
     Whole(Bytes),
-    /// From what was fetched.
+    /// From what was fetched; if that is being stored, from the store as it arrives there.
     Fetched,
     /// From what was found in the store.
     Stored,
+    /// Pieces of what is being stored, or else of what was found in the store.
+    Pieces(Vec<Piece>),
 }
 
 /// What is to be stored, by the claim that is held.
@@ -88,18 +97,37 @@ pub enum ReplyBody {
 pub struct Store {
     /// What it is found by.
     pub key: Key,
-    /// Its head: as it was fetched, less what belonged to the connection. Nothing in it is one client's.
-    pub head: response::Parts,
+    /// What is stored. Nothing in it is one client's.
+    pub stored: Arc<Stored>,
+    /// Where its body comes from.
+    pub body: StoreBody,
+    /// What the fetched body is compressed into.
+    pub coding: Option<Coding>,
+    /// Largest body, in bytes, once it is compressed. What grows beyond it is not kept.
+    pub max_body: u64,
+    /// Markers that lead to it, each with its key.
+    pub markers: Vec<(Key, Arc<Marker>)>,
+}
+
+/// Where a body comes from that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreBody {
+    /// From what was fetched.
+    Fetched,
+    /// From what was found: that is given a new head.
+    Found,
+    /// From both.
+    Spliced(Splice),
 }
 
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
     /// What is stored, if anything.
-    Looked(Option<Stored>),
+    Looked(Option<Looked>),
     /// What became of the claim.
     Claimed(Claim),
-    /// Who held the claim let it go without storing anything.
+    /// Nothing came of waiting.
     Released(Released),
     /// The head of a final response came.
     Fetched(response::Parts),
@@ -109,15 +137,19 @@ pub enum Input {
     Responded,
     /// What was fetched is stored, as far as it came.
     Stored,
+    /// It is forgotten.
+    Purged,
 }
 
-/// The head of a stored response.
-#[derive(Debug)]
-pub struct Stored {
-    /// When it was stored.
-    pub stored_at: Timestamp,
-    /// As it was given to be stored.
-    pub head: response::Parts,
+/// What is stored under a key.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The head of a response, or a mark that says how to look on.
+    pub kept: Kept,
+    /// How long its body is, or will be once it has arrived; none: nobody knows yet.
+    pub length: Option<u64>,
+    /// Whether it was purged softly.
+    pub is_purged: bool,
 }
 
 /// What became of a claim.
@@ -129,13 +161,19 @@ pub enum Claim {
     Taken,
     /// Something else is stored by now than was seen.
     Changed,
+    /// There are too many claims.
+    Full,
 }
 
-/// How a claim ended of which nothing was stored.
+/// Why nothing came of waiting for a claim to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Released {
-    /// The response is not for others, or none came: each fetches for itself.
+    /// The response is not for others: each fetches for itself.
     Unshared,
+    /// None came.
+    Failed,
     /// Who held it is gone, and nobody knows: one of those who waited is next.
     Gone,
+    /// It takes too long.
+    TooLong,
 }

@@ -1,8 +1,10 @@
 //! Who answers a request: its route, the arm of its split, what its rewrite makes of the target.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
 use http::uri::PathAndQuery;
-use tidegate_cache::Key;
+use tidegate_cache::{Bypass, Key, Plan, Wish};
 use tidegate_core::{RequestView, Source, Trace};
 use tidegate_edge_config::edge::{Route, To};
 use tidegate_route::{Destination, Redirect, Split};
@@ -33,15 +35,28 @@ pub(crate) enum Answer {
         to: Target,
         /// The target that it sees, if that is not the client's.
         target: Option<PathAndQuery>,
-        /// What the answer is stored under, if it may be.
-        key: Option<Key>,
+        /// What the cache has to do with it.
+        caching: Caching,
     },
     /// We, by sending the client elsewhere.
     Redirect(http::StatusCode, HeaderValue),
     /// We, with what the configuration says.
     Fixed,
-    /// Nobody: what the route makes of the request leads elsewhere.
+    /// We, by forgetting what is stored for this URL.
+    Purge(Arc<str>),
+    /// Nobody: what the route makes of the request leads elsewhere, or it is not allowed.
     Refused(Refusal),
+}
+
+/// What the cache has to do with a request.
+#[derive(Debug)]
+pub(crate) enum Caching {
+    /// Nothing: the route has none.
+    Off,
+    /// It passes by. By its method: with the URL that it may invalidate.
+    Bypassed(Bypass, Option<Arc<str>>),
+    /// It is looked up.
+    On(Wish, Key),
 }
 
 /// Decides about a request, which is not changed by it.
@@ -93,6 +108,13 @@ pub(crate) fn decide(
             return Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fixed });
         }
     };
+    if let Some(plan) = &route.cache
+        && !plan.purge_from.is_empty()
+        && view.method.as_str() == "PURGE"
+    {
+        let answer = purge(plan, &view, &host.normal(sender.is_https));
+        return Ok(Decision { route: found.index, arm, set_cookie, answer });
+    }
     let target = match route.rewrite.target(&view, &found.captures) {
         Ok(target) => target,
         Err(error) => {
@@ -104,12 +126,35 @@ pub(crate) fn decide(
     if let Some(target) = &target {
         trace.note("rewrite", Some(&route.source), || format!("{target} instead of {}", request.uri));
     }
-    let key = route.cache.is_some() && tidegate_cache::may_look(&request.method, &request.headers);
-    let key = key.then(|| {
-        let target = request.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        Key::new(sender.is_https, &host.normal(sender.is_https), target, part(pipeline, arm, &to).as_deref())
+    let caching = route.cache.as_ref().map_or(Caching::Off, |plan| {
+        caching(plan, &view, &host.normal(sender.is_https), part(pipeline, arm, &to).as_deref())
     });
-    Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fetch { to, target, key } })
+    Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fetch { to, target, caching } })
+}
+
+fn caching(plan: &Plan, view: &RequestView<'_>, host: &str, part: Option<&str>) -> Caching {
+    match tidegate_cache::admit(plan, view) {
+        Ok(wish) => match plan.recipe.key(view, host, part) {
+            Some(key) => Caching::On(wish, key),
+            None => Caching::Bypassed(Bypass::Key, None),
+        },
+        Err(Bypass::Method) => {
+            let key = plan.recipe.key(view, host, None);
+            Caching::Bypassed(Bypass::Method, key.map(|key| key.url().into()))
+        }
+        Err(bypass) => Caching::Bypassed(bypass, None),
+    }
+}
+
+/// PURGE is no method of a standard; those who use it expect that it asks for nothing but the URL and the right to.
+fn purge(plan: &Plan, view: &RequestView<'_>, host: &str) -> Answer {
+    if !plan.purge_from.iter().any(|network| network.contains(&view.client.address)) {
+        return Answer::Refused(Refusal::Purge);
+    }
+    match plan.recipe.key(view, host, None) {
+        Some(key) => Answer::Purge(key.url().into()),
+        None => Answer::Refused(Refusal::Target),
+    }
 }
 
 /// The destination of a decision.

@@ -71,7 +71,7 @@ pub fn explain(pipeline: &Arc<Pipeline>, question: &Question) -> Explanation {
     let reply = loop {
         let input = match action {
             Action::Lookup(looked) => {
-                key = Some(looked);
+                key.get_or_insert(looked);
                 Input::Looked(None)
             }
             Action::Claim { .. } => Input::Claimed(Claim::Held),
@@ -79,6 +79,7 @@ pub fn explain(pipeline: &Arc<Pipeline>, question: &Question) -> Explanation {
                 sent = Some(describe(pipeline, fetch));
                 Input::Fetched(answer(&question.answer))
             }
+            Action::Purge(_) => Input::Purged,
             Action::Respond(reply) => break Some(reply),
             Action::Wait(_) | Action::Store(_) | Action::Finish => break None,
         };
@@ -140,7 +141,7 @@ fn answer((status, headers): &(StatusCode, HeaderMap)) -> response::Parts {
 fn whole(body: ReplyBody) -> Option<bytes::Bytes> {
     match body {
         ReplyBody::Whole(bytes) => Some(bytes),
-        ReplyBody::Fetched | ReplyBody::Stored => None,
+        ReplyBody::Fetched | ReplyBody::Stored | ReplyBody::Pieces(_) => None,
     }
 }
 

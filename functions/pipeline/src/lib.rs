@@ -7,7 +7,7 @@
 //! checks    what no upstream should see is refused                 checks/
 //! client    who is behind the proxies that are trusted             client/
 //! route     who answers: the most specific route, its split        decide.rs
-//! cache     a stored answer, a shared fetch, or one of its own     exchange/cached.rs
+//! cache     a stored answer, a shared fetch, or one of its own     exchange/cached.rs, keep.rs, said.rs
 //! fetch     what is sent: RFC 9110 section 7.6                     forward.rs, hop.rs
 //! respond   the response policies, in this order                   respond.rs
 //! rescue    the one place where a fault becomes a response         rescue.rs
@@ -33,7 +33,7 @@ mod refusal;
 mod rescue;
 mod respond;
 
-pub use action::{Action, Claim, Fetch, Input, Released, Reply, ReplyBody, Store, Stored, Target};
+pub use action::{Action, Claim, Fetch, Input, Looked, Released, Reply, ReplyBody, Store, StoreBody, Target};
 pub use exchange::{Exchange, Start};
 pub use failure::Failure;
 pub use pipeline::Pipeline;

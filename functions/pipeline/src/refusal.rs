@@ -26,11 +26,15 @@ pub enum Refusal {
     Rewrite,
     /// It went through here too often (RFC 9110 section 7.6.3).
     Loop,
+    /// It takes only what is stored (`only-if-cached`), and nothing is (RFC 9111 section 5.2.1.7).
+    OnlyIfCached,
+    /// It would purge what is not its client's to purge.
+    Purge,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Method,
         Self::Target,
         Self::Host,
@@ -40,6 +44,8 @@ impl Refusal {
         Self::NoRoute,
         Self::Rewrite,
         Self::Loop,
+        Self::OnlyIfCached,
+        Self::Purge,
     ];
 
     /// The status of the response.
@@ -81,6 +87,15 @@ impl Refusal {
             Self::Loop => {
                 Row::new(S::LOOP_DETECTED, "proxy_loop_detected", "proxy/loop", "the request goes in a circle")
             }
+            Self::OnlyIfCached => {
+                Row::new(S::GATEWAY_TIMEOUT, error, "cache/only-if-cached", "nothing is stored that could be used")
+            }
+            Self::Purge => Row::new(
+                S::FORBIDDEN,
+                "http_request_denied",
+                "cache/purge-denied",
+                "this client may not purge what is stored",
+            ),
         }
     }
 }

@@ -6,7 +6,7 @@ use http::header::ALLOW;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tidegate_core::Reason;
 
-use crate::action::{Reply, ReplyBody};
+use crate::action::{Released, Reply, ReplyBody};
 use crate::{Failure, Pipeline, Refusal, checks, problem};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -87,7 +87,7 @@ pub(crate) fn rescue(pipeline: &Pipeline, fault: Fault) -> Reply {
         let text = format!("{}; error={proxy_error}; details=\"{reason}\"", pipeline.proxy());
         head.headers.extend(HeaderValue::try_from(text).ok().map(|value| (PROXY_STATUS, value)));
     }
-    Reply { head, body: ReplyBody::Whole(body), store: None }
+    Reply { head, body: ReplyBody::Whole(body), store: None, released: Released::Failed }
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use http::header::{AGE, CONNECTION, SET_COOKIE, UPGRADE, VIA};
+use http::header::{CONNECTION, SET_COOKIE, UPGRADE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, response};
-use tidegate_core::Timestamp;
 use tidegate_edge_config::edge::Route;
 
 use crate::{Failure, Pipeline, hop};
@@ -55,12 +54,6 @@ pub(crate) fn informational(
         head.headers.append(VIA, pipeline.via(head.version).clone());
         head
     })
-}
-
-/// How old a stored response is (RFC 9111 section 5.1): as old as it was, and the time it lay here.
-pub(crate) fn say_age(headers: &mut HeaderMap, stored_at: Timestamp, now: Timestamp) {
-    let had = headers.get(AGE).and_then(|age| age.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
-    headers.insert(AGE, HeaderValue::from(had.saturating_add(now.since(stored_at).as_secs())));
 }
 
 /// What the route says of its responses, whoever made them.

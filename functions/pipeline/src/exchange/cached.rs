@@ -1,22 +1,32 @@
-//! A request whose answer may be stored already, or be fetched for others as well.
+//! A request whose answer may be stored already, or be fetched for others as well: from the lookup to the fetch.
 //!
 //! ```text
-//! look ── fresh ─────────────────────────────────────────────> respond
-//!   │ └── stale ─────────────────────────> respond, then claim ── held ──> fetch, store
-//!   └ nothing, or expired: claim ── held ──> fetch, respond, store
-//!                            │ └── changed ──> look again
-//!                            └ taken: wait ── stored ──────────> respond
-//!                                       │ └── gone ──> claim again
-//!                                       └ not for others ──> fetch alone
+//! look ── good ──────────────────────────────────────────────> respond
+//!   │ └── stale, but good enough ──> respond, then look, claim ── held ──> fetch, store
+//!   └ nothing, or to be validated: claim ── held ──> fetch, respond, store          keep.rs
+//!                                     │ └── changed ──> look again
+//!                                     └ taken: wait ── offered ──> respond
+//!                                                │ └── gone ──> claim again
+//!                                                └ not for others, failed, too long ──> fetch alone
 //! ```
+//!
+//! What is looked up: the key of the request; where a marker says so, the variants by `Vary`; and if there is nothing,
+//! what `No-Vary-Search` says is the same.
 
-use tidegate_cache::{Judgement, Key, Plan, judge};
+use std::sync::Arc;
+
+use http::Method;
+use tidegate_cache::{
+    Extent, Forward, Judgement, Kept, Key, Marker, Plan, Reuse, Stored, Wish, judge, search_key, serves_on_error,
+    set_validators,
+};
 use tidegate_core::Timestamp;
 
+use super::keep::How;
 use super::{Ask, Exchange, State};
-use crate::action::{Action, Claim, Released, ReplyBody, Stored};
+use crate::Refusal;
+use crate::action::{Action, Claim, Looked, Released};
 use crate::rescue::Fault;
-use crate::{Failure, respond};
 
 /// How often a request may have to start over, because others were there first or went away: then it goes alone.
 const TURNS_MAX: u8 = 8;
@@ -24,55 +34,201 @@ const TURNS_MAX: u8 = 8;
 /// A request whose answer may be stored.
 #[derive(Debug)]
 pub(super) struct Cached {
-    key: Key,
-    plan: Plan,
-    ask: Ask,
-    /// When the response was stored that was seen and is no longer good enough.
-    seen: Option<Timestamp>,
+    pub plan: Arc<Plan>,
+    pub wish: Wish,
+    /// The key of the request.
+    pub key: Key,
+    /// Where its responses are, or the marker that leads to them: the key, or what `No-Vary-Search` makes of it.
+    pub base: Key,
+    /// The marker under the base.
+    pub marker: Option<Arc<Marker>>,
+    /// What is looked up, claimed and stored.
+    pub at: Key,
+    looking_for: LookingFor,
+    /// Variants still to be looked up, the next one last.
+    variants: Vec<Key>,
+    /// What is most likely the variant that will be stored, if none of them is there.
+    newest: Option<Key>,
+    pub ask: Ask,
+    /// What is stored and not good enough as it is; the driver has its body at hand.
+    pub stale: Option<Stale>,
+    pub forward: Forward,
     turns: u8,
 }
 
+/// A stored response that is not good enough as it is.
+#[derive(Clone, Debug)]
+pub(super) struct Stale {
+    pub stored: Arc<Stored>,
+    pub length: Option<u64>,
+    pub ttl_s: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LookingFor {
+    Key,
+    Search,
+    Same,
+    Variant,
+}
+
+impl Cached {
+    pub(super) fn new(plan: Arc<Plan>, wish: Wish, key: Key, ask: Ask) -> Self {
+        Self {
+            plan,
+            wish,
+            base: key.clone(),
+            marker: None,
+            at: key.clone(),
+            key,
+            looking_for: LookingFor::Key,
+            variants: Vec::new(),
+            newest: None,
+            ask,
+            stale: None,
+            forward: Forward::UriMiss,
+            turns: 0,
+        }
+    }
+
+    fn start_over(&mut self) {
+        self.base = self.key.clone();
+        self.at = self.key.clone();
+        self.looking_for = LookingFor::Key;
+        (self.marker, self.stale) = (None, None);
+        self.forward = Forward::UriMiss;
+        self.variants.clear();
+        self.newest = None;
+    }
+
+    /// What is to be looked up when nothing was found; none if that was all.
+    fn next(&mut self) -> Option<Key> {
+        match self.looking_for {
+            LookingFor::Key => {
+                self.looking_for = LookingFor::Search;
+                search_key(&self.key)
+            }
+            LookingFor::Variant => {
+                let next = self.variants.pop()?;
+                self.at = next.clone();
+                Some(next)
+            }
+            LookingFor::Search | LookingFor::Same => None,
+        }
+    }
+
+    /// Follows a marker to what is to be looked up next.
+    fn follow(&mut self, marker: Arc<Marker>) -> Option<Key> {
+        match (self.looking_for, &marker.search) {
+            (LookingFor::Search, Some(search)) => {
+                self.looking_for = LookingFor::Same;
+                self.base = search.key(&self.key);
+                self.at = self.base.clone();
+                Some(self.base.clone())
+            }
+            (LookingFor::Key | LookingFor::Same, _) => {
+                self.looking_for = LookingFor::Variant;
+                self.forward = Forward::VaryMiss;
+                self.variants = marker.keys(&self.base, &self.ask.request.headers);
+                self.newest = self.variants.first().cloned();
+                self.variants.reverse();
+                self.marker = Some(marker);
+                self.next()
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Exchange {
-    pub(super) fn look(&mut self, key: Key, ask: Ask) -> Result<Action, Fault> {
-        let plan = self.route().and_then(|route| route.cache).ok_or(Failure::Internal)?;
-        let action = Action::Lookup(key.clone());
-        self.state = State::Looking(Box::new(Cached { key, plan, ask, seen: None, turns: 0 }));
-        Ok(action)
+    pub(super) fn look(&mut self, mut cached: Box<Cached>) -> Action {
+        cached.plan.normal.apply(&mut cached.ask.request.headers);
+        self.said.key = Some(cached.key.clone());
+        let action = Action::Lookup(cached.key.clone());
+        self.state = State::Looking(cached);
+        action
     }
 
     pub(super) fn looked(
         &mut self,
         mut cached: Box<Cached>,
-        stored: Option<Stored>,
+        looked: Option<Looked>,
         now: Timestamp,
     ) -> Result<Action, Fault> {
-        let Some(stored) = stored else {
-            self.note(|| format!("nothing is stored for {}", cached.key));
-            cached.seen = None;
-            return self.claim(cached, now);
-        };
-        let age = now.since(stored.stored_at).as_secs();
-        match judge(&cached.plan, stored.stored_at, now) {
-            Judgement::Fresh => {
-                self.note(|| format!("fresh, {age} s old: {}", cached.key));
-                Ok(self.respond_stored(stored, now))
+        let next = match looked {
+            None => cached.next(),
+            Some(Looked { kept: Kept::Marker(marker), .. }) => cached.follow(marker),
+            Some(Looked { kept: Kept::Stored(stored), length, is_purged }) => {
+                if stored.matches(&cached.ask.request.headers) {
+                    return self.judged(cached, stored, length, is_purged, now);
+                }
+                cached.forward = Forward::VaryMiss;
+                cached.next()
             }
-            Judgement::Stale => {
-                self.note(|| format!("stale, {age} s old, to be refreshed after the response: {}", cached.key));
-                cached.seen = Some(stored.stored_at);
-                let action = self.respond_stored(stored, now);
-                // What HEAD gets is nothing to store.
-                if self.method == http::Method::GET {
+        };
+        if let Some(next) = next {
+            self.state = State::Looking(cached);
+            return Ok(Action::Lookup(next));
+        }
+        if let Some(newest) = cached.newest.take() {
+            cached.at = newest;
+        }
+        self.note(|| format!("nothing is stored for {}", cached.at));
+        self.go_forward(cached, now)
+    }
+
+    fn judged(
+        &mut self,
+        mut cached: Box<Cached>,
+        stored: Arc<Stored>,
+        length: Option<u64>,
+        is_purged: bool,
+        now: Timestamp,
+    ) -> Result<Action, Fault> {
+        let Judgement { reuse, ttl_s } = judge(&cached.wish, &stored, is_purged, now);
+        let is_later = self.has_responded;
+        if !is_later && matches!(reuse, Reuse::Answer | Reuse::AnswerThenRefresh) {
+            self.said.is_hit = true;
+            self.said.ttl_s = Some(ttl_s);
+            let request = &cached.ask.request.headers;
+            if let Some(action) = self.respond_stored(&cached.wish, request, &stored, length, None, now) {
+                self.note(|| format!("found, {}: {}", freshness(ttl_s), cached.at));
+                if reuse == Reuse::AnswerThenRefresh {
                     self.state = State::Responding(Some(cached));
                 }
-                Ok(action)
+                return Ok(action);
             }
-            Judgement::Expired => {
-                self.note(|| format!("expired, {age} s old: {}", cached.key));
-                cached.seen = Some(stored.stored_at);
-                self.claim(cached, now)
-            }
+            self.said.is_hit = false;
+            self.said.ttl_s = None;
+            cached.forward = Forward::Partial;
+        } else if is_later && reuse == Reuse::Answer {
+            // Somebody else has refreshed it.
+            return Ok(Action::Finish);
+        } else {
+            cached.forward = if reuse == Reuse::Asked { Forward::Request } else { Forward::Stale };
         }
+        self.note(|| format!("found, but not good enough, {}: {}", freshness(ttl_s), cached.at));
+        cached.stale = Some(Stale { stored, length, ttl_s });
+        self.go_forward(cached, now)
+    }
+
+    /// Nothing that is stored is an answer.
+    fn go_forward(&mut self, cached: Box<Cached>, now: Timestamp) -> Result<Action, Fault> {
+        if cached.wish.directives.only_if_cached && !self.has_responded {
+            return Err(Refusal::OnlyIfCached.into());
+        }
+        // What HEAD gets is nothing to share, unless it says whether what is stored is still good.
+        let is_for_all = match cached.ask.request.method {
+            Method::GET => !cached.wish.directives.no_store,
+            _ => cached.stale.is_some(),
+        };
+        if !is_for_all {
+            return self.fetch_alone(cached, now);
+        }
+        let seen = cached.stale.as_ref().map(|stale| stale.stored.received_at);
+        let action = Action::Claim { key: cached.at.clone(), seen };
+        self.state = State::Claiming(cached);
+        Ok(action)
     }
 
     pub(super) fn claimed(&mut self, mut cached: Box<Cached>, claim: Claim, now: Timestamp) -> Result<Action, Fault> {
@@ -83,32 +239,47 @@ impl Exchange {
         match claim {
             Claim::Held => {
                 self.note(|| "fetched for all who want it".to_owned());
-                let Cached { key, mut ask, .. } = *cached;
-                tidegate_cache::generalize(&mut ask.request.headers);
-                self.fetch(ask, Some(key), now)
+                self.fetch_for_all(cached, now)
             }
             Claim::Taken => {
                 self.note(|| "somebody else is fetching it: waits".to_owned());
-                let action = Action::Wait(cached.key.clone());
+                let at_most = cached.plan.wait;
                 self.state = State::Waiting(cached);
-                Ok(action)
+                Ok(Action::Wait(at_most))
             }
             Claim::Changed => {
                 cached.turns += 1;
                 if cached.turns > TURNS_MAX {
-                    return self.fetch(cached.ask, None, now);
+                    return self.fetch_alone(cached, now);
                 }
-                let action = Action::Lookup(cached.key.clone());
-                self.state = State::Looking(cached);
-                Ok(action)
+                cached.start_over();
+                Ok(self.look(cached))
             }
+            Claim::Full => self.fetch_alone(cached, now),
         }
     }
 
-    /// What one waited for is the answer, however short it stays fresh: it was made while the client waited.
-    pub(super) fn waited(&mut self, cached: Cached, stored: Stored, now: Timestamp) -> Result<Action, Fault> {
-        self.note(|| format!("fetched by somebody else: {}", cached.key));
-        Ok(self.respond_stored(stored, now))
+    /// What one waited for is the answer, however short it stays fresh: it was made while the client waited. Unless it
+    /// is another variant, or another part: then one looks again.
+    pub(super) fn waited(&mut self, mut cached: Box<Cached>, looked: Looked, now: Timestamp) -> Result<Action, Fault> {
+        if let Kept::Stored(stored) = looked.kept
+            && stored.matches(&cached.ask.request.headers)
+        {
+            self.said.forward = Some(cached.forward);
+            self.said.is_collapsed = true;
+            let request = &cached.ask.request.headers;
+            if let Some(action) = self.respond_stored(&cached.wish, request, &stored, looked.length, None, now) {
+                self.note(|| format!("fetched by somebody else: {}", cached.at));
+                return Ok(action);
+            }
+            self.said.is_collapsed = false;
+        }
+        cached.turns += 1;
+        if cached.turns > TURNS_MAX {
+            return self.fetch_alone(cached, now);
+        }
+        cached.start_over();
+        Ok(self.look(cached))
     }
 
     pub(super) fn released(
@@ -117,46 +288,50 @@ impl Exchange {
         released: Released,
         now: Timestamp,
     ) -> Result<Action, Fault> {
-        cached.turns += 1;
-        if released == Released::Unshared || cached.turns > TURNS_MAX {
-            self.note(|| "what was waited for is not for others: fetched alone".to_owned());
-            return self.fetch(cached.ask, None, now);
+        if released == Released::Failed
+            && let Some(stale) = cached.stale.take_if(|stale| serves_on_error(&cached.wish, &stale.stored, None, now))
+        {
+            let client = cached.ask.request.headers.clone();
+            return self.stand_in(&cached, &client, &stale, now);
         }
-        self.note(|| "who was fetching it is gone".to_owned());
-        self.claim(cached, now)
+        cached.turns += 1;
+        if released == Released::Gone && cached.turns <= TURNS_MAX {
+            self.note(|| "who was fetching it is gone".to_owned());
+            return self.go_forward(cached, now);
+        }
+        self.note(|| "what was waited for is not for others, or does not come: fetched alone".to_owned());
+        self.fetch_alone(cached, now)
     }
 
     /// The client has its answer.
     pub(super) fn responded(&mut self, later: Option<Box<Cached>>) -> Action {
-        let Some(cached) = later else { return Action::Finish };
-        let action = Action::Claim { key: cached.key.clone(), seen: cached.seen };
-        self.state = State::Claiming(cached);
-        action
+        let Some(mut cached) = later else { return Action::Finish };
+        // What is refreshed is what GET gets, all of it, whatever this client wanted.
+        cached.ask.request.method = Method::GET;
+        cached.wish.is_range = false;
+        cached.wish.is_head = false;
+        set_validators(&mut cached.ask.request.headers, None, false);
+        cached.start_over();
+        self.look(cached)
     }
 
-    pub(super) fn note_uncached(&mut self) {
-        if self.route().is_some_and(|route| route.cache.is_some()) {
-            self.note(|| "passed by: the request asks for an answer of its own".to_owned());
-        }
+    fn fetch_for_all(&mut self, mut cached: Box<Cached>, now: Timestamp) -> Result<Action, Fault> {
+        let client = cached.ask.request.headers.clone();
+        let stale = cached.stale.as_ref().map(|stale| &*stale.stored).filter(|_| !cached.wish.is_head);
+        // A part of what is stored whole is answered from there, once that is validated.
+        let keeps_range = cached.wish.is_range && !stale.is_some_and(|stale| stale.extent == Extent::Whole);
+        let has_condition = set_validators(&mut cached.ask.request.headers, stale, keeps_range);
+        let validates = has_condition && !keeps_range && stale.is_some();
+        self.fetch_cached(cached, client, How::ForAll { validates }, now)
     }
 
-    fn claim(&mut self, cached: Box<Cached>, now: Timestamp) -> Result<Action, Fault> {
-        if self.method != http::Method::GET {
-            // What HEAD gets is nothing to share.
-            return self.fetch(cached.ask, None, now);
-        }
-        let action = Action::Claim { key: cached.key.clone(), seen: cached.seen };
-        self.state = State::Claiming(cached);
-        Ok(action)
+    fn fetch_alone(&mut self, cached: Box<Cached>, now: Timestamp) -> Result<Action, Fault> {
+        let client = cached.ask.request.headers.clone();
+        self.fetch_cached(cached, client, How::Alone, now)
     }
+}
 
-    fn respond_stored(&mut self, mut stored: Stored, now: Timestamp) -> Action {
-        respond::say_age(&mut stored.head.headers, stored.stored_at, now);
-        self.respond(stored.head, ReplyBody::Stored, None, now)
-    }
-
-    fn note(&mut self, decision: impl FnOnce() -> String) {
-        let route = self.route.and_then(|(index, _)| self.pipeline.route(index));
-        self.trace.note("cache", route.map(|route| &route.source), decision);
-    }
+/// How fresh a response is, in words.
+fn freshness(ttl_s: i64) -> String {
+    if ttl_s > 0 { format!("fresh for {ttl_s} s") } else { format!("stale for {} s", -ttl_s) }
 }

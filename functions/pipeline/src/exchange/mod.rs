@@ -1,7 +1,9 @@
 //! The Exchange: one request, from its head to the last thing that is done for it.
 
 mod cached;
+mod keep;
 mod notes;
+mod said;
 
 use std::mem;
 use std::net::IpAddr;
@@ -10,18 +12,20 @@ use std::time::Duration;
 
 use http::header::{ALLOW, LOCATION};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Response, StatusCode, Version, request, response};
-use tidegate_cache::Key;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, request, response};
+use tidegate_cache::{Plan, Purge, Received, What, invalidated};
 use tidegate_core::{Client, Country, Reason, Timestamp, Trace};
 use tidegate_edge_config::edge::Route;
 use tidegate_route::{Destination, Fixed};
 
-use crate::action::{Action, Fetch, Input, Reply, ReplyBody, Store, Target};
+use crate::action::{Action, Fetch, Input, Released, Reply, ReplyBody, Store, Target};
 use crate::client::{Connection, Sender};
-use crate::decide::{Answer, Decision};
+use crate::decide::{Answer, Caching, Decision};
 use crate::rescue::Fault;
 use crate::{Failure, Pipeline, checks, client, decide, forward, rescue, respond};
 use cached::Cached;
+use keep::Keeping;
+use said::Said;
 
 /// A request, as a shell has it.
 #[derive(Debug)]
@@ -53,6 +57,7 @@ pub struct Exchange {
     route: Option<(usize, Option<usize>)>,
     set_cookie: Option<HeaderValue>,
     fetched: Option<Fetched>,
+    said: Said,
     reason: Option<Reason>,
     has_responded: bool,
     trace: Trace,
@@ -69,6 +74,8 @@ enum State {
     /// The client has its answer, a stale one if something is left to do.
     Responding(Option<Box<Cached>>),
     Storing,
+    /// A response, until what it invalidates is forgotten.
+    Purging(Box<response::Parts>, ReplyBody),
     Done,
 }
 
@@ -78,10 +85,10 @@ struct Fetching {
     since: Timestamp,
     is_upstream: bool,
     is_upgrade: bool,
-    /// What its response is stored under, if it may be.
-    shares: Option<Key>,
-    /// Whether the client has its answer already.
-    is_later: bool,
+    /// What the cache does with its response.
+    keeping: Option<Box<Keeping>>,
+    /// For a method that may change something: what was asked.
+    unsafe_url: Option<Arc<str>>,
 }
 
 /// How a request went.
@@ -105,6 +112,7 @@ impl Exchange {
             route: None,
             set_cookie: None,
             fetched: None,
+            said: Said::default(),
             reason: None,
             has_responded: false,
             trace,
@@ -123,14 +131,15 @@ impl Exchange {
     /// Goes on with what became of the last action.
     pub fn advance(&mut self, input: Input, now: Timestamp) -> Action {
         let action = match (mem::replace(&mut self.state, State::Done), input) {
-            (State::Looking(cached), Input::Looked(stored)) => self.looked(cached, stored, now),
+            (State::Looking(cached), Input::Looked(looked)) => self.looked(cached, looked, now),
             (State::Claiming(cached), Input::Claimed(claim)) => self.claimed(cached, claim, now),
-            (State::Waiting(cached), Input::Looked(Some(stored))) => self.waited(*cached, stored, now),
+            (State::Waiting(cached), Input::Looked(Some(looked))) => self.waited(cached, looked, now),
             (State::Waiting(cached), Input::Released(released)) => self.released(cached, released, now),
             (State::Fetching(fetching), Input::Fetched(head)) => self.fetched(fetching, head, now),
-            (State::Fetching(fetching), Input::Failed(failure)) => self.failed(&fetching, failure, now),
+            (State::Fetching(fetching), Input::Failed(failure)) => self.failed(fetching, failure, now),
             (State::Responding(later), Input::Responded) => Ok(self.responded(later)),
             (State::Storing, Input::Stored) => Ok(Action::Finish),
+            (State::Purging(head, body), Input::Purged) => Ok(self.respond(*head, body, None, now)),
             // Not what was asked for: the driver's fault, or a second end.
             (State::Done | State::Storing | State::Responding(_), _) => Ok(Action::Finish),
             _ => Err(Failure::Internal.into()),
@@ -192,16 +201,32 @@ impl Exchange {
             Answer::Redirect(status, location) => Ok(self.redirect(status, location, now)),
             Answer::Fixed => Ok(self.fixed(now)),
             Answer::Refused(refusal) => Err(refusal.into()),
-            Answer::Fetch { to, target, key: None } => {
-                self.note_uncached();
-                self.fetch(Ask { request, to, target }, None, now)
-            }
-            Answer::Fetch { to, target, key: Some(key) } => self.look(key, Ask { request, to, target }),
+            Answer::Purge(url) => Ok(self.purge(url)),
+            Answer::Fetch { to, target, caching } => self.ask(Ask { request, to, target }, caching, now),
         }
     }
 
-    /// Sends the request; the response is shared under a key for which the claim is held.
-    fn fetch(&mut self, ask: Ask, shares: Option<Key>, now: Timestamp) -> Result<Action, Fault> {
+    fn ask(&mut self, ask: Ask, caching: Caching, now: Timestamp) -> Result<Action, Fault> {
+        match caching {
+            Caching::Off => self.fetch(ask, None, now),
+            Caching::On(wish, key) => {
+                let plan = self.plan().ok_or(Failure::Internal)?;
+                Ok(self.look(Box::new(Cached::new(plan, wish, key, ask))))
+            }
+            Caching::Bypassed(bypass, url) => {
+                self.said.bypass(bypass);
+                self.note(|| format!("passed by: {bypass:?}"));
+                let action = self.fetch(ask, None, now);
+                if let State::Fetching(fetching) = &mut self.state {
+                    fetching.unsafe_url = url.filter(|_| !self.method.is_safe());
+                }
+                action
+            }
+        }
+    }
+
+    /// Sends the request. With `keeping`, the cache is told of the response; if the claim is held, others may get it.
+    fn fetch(&mut self, ask: Ask, keeping: Option<Box<Keeping>>, now: Timestamp) -> Result<Action, Fault> {
         let pipeline = Arc::clone(&self.pipeline);
         let route = self.route.and_then(|(index, _)| pipeline.route(index)).ok_or(Failure::Internal)?;
         let Ask { mut request, to, target } = ask;
@@ -230,43 +255,76 @@ impl Exchange {
             }
         };
         let is_upstream = matches!(to, Target::Upstream(_));
-        let is_later = self.has_responded;
-        self.state =
-            State::Fetching(Fetching { since: now, is_upstream, is_upgrade, shares: shares.clone(), is_later });
+        let is_shared = keeping.as_ref().is_some_and(|keeping| keeping.is_for_all());
+        self.state = State::Fetching(Fetching { since: now, is_upstream, is_upgrade, keeping, unsafe_url: None });
         let max_request_body = route.max_request_body;
-        Ok(Action::Fetch(Fetch { to, head: request, is_upgrade, max_request_body, shares }))
+        Ok(Action::Fetch(Fetch { to, head: request, is_upgrade, max_request_body, is_shared }))
     }
 
-    fn fetched(&mut self, fetching: Fetching, mut head: response::Parts, now: Timestamp) -> Result<Action, Fault> {
+    fn fetched(&mut self, mut fetching: Fetching, mut head: response::Parts, now: Timestamp) -> Result<Action, Fault> {
         self.fetched = Some(Fetched { took: now.since(fetching.since), status: head.status });
         let is_upgrade = fetching.is_upgrade;
         if let Err(failure) = respond::receive(&self.pipeline, &mut head, fetching.is_upstream, is_upgrade) {
-            return self.failed(&fetching, failure, now);
+            return self.failed(fetching, failure, now);
         }
-        let key = fetching.shares.filter(|_| tidegate_cache::may_store(&self.method, &head));
-        if fetching.is_later {
-            return Ok(self.store(key, head));
+        if let Some(keeping) = fetching.keeping.take() {
+            return self.keep(keeping, head, fetching.since, now);
         }
-        let store = key.map(|key| Store { key, head: head.clone() });
-        Ok(self.respond(head, ReplyBody::Fetched, store, now))
+        if let Some(url) = &fetching.unsafe_url {
+            let purges = self.invalidated(url, &head, fetching.since, now);
+            if !purges.is_empty() {
+                self.state = State::Purging(Box::new(head), ReplyBody::Fetched);
+                return Ok(Action::Purge(purges));
+            }
+        }
+        Ok(self.respond(head, ReplyBody::Fetched, None, now))
     }
 
-    fn failed(&mut self, fetching: &Fetching, failure: Failure, now: Timestamp) -> Result<Action, Fault> {
-        if fetching.is_later {
-            self.reason = Some(failure.reason());
-            return Ok(Action::Finish);
-        }
+    fn failed(&mut self, fetching: Fetching, failure: Failure, now: Timestamp) -> Result<Action, Fault> {
         self.trace.note("fetch", None, || format!("failed after {} ms", now.since(fetching.since).as_millis()));
-        Err(failure.into())
+        match fetching.keeping {
+            Some(keeping) => self.keep_nothing(keeping, failure, now),
+            None => Err(failure.into()),
+        }
+    }
+
+    /// What a request has made invalid (RFC 9111 section 4.4).
+    fn invalidated(&self, url: &str, head: &response::Parts, since: Timestamp, now: Timestamp) -> Vec<Purge> {
+        let request = &HeaderMap::new();
+        let received = Received { method: &self.method, url, request, head, requested_at: since, received_at: now };
+        invalidated(received)
+    }
+
+    fn purge(&mut self, url: Arc<str>) -> Action {
+        self.note(|| format!("purged: {url}"));
+        self.state = State::Purging(Box::new(head(StatusCode::OK)), ReplyBody::Whole(bytes::Bytes::new()));
+        Action::Purge(vec![Purge { what: What::Url(url), is_soft: false }])
+    }
+
+    fn plan(&self) -> Option<Arc<Plan>> {
+        self.route()?.cache.clone()
+    }
+
+    fn note(&mut self, decision: impl FnOnce() -> String) {
+        let route = self.route.and_then(|(index, _)| self.pipeline.route(index));
+        self.trace.note("cache", route.map(|route| &route.source), decision);
     }
 }
 
 /// A request that is to be sent to somebody.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Ask {
     request: request::Parts,
     to: Target,
     target: Option<PathAndQuery>,
+}
+
+impl Ask {
+    /// Takes it out of a place where it is not needed any more.
+    fn take(&mut self) -> Self {
+        let (empty, ()) = http::Request::new(()).into_parts();
+        Self { request: mem::replace(&mut self.request, empty), to: self.to.clone(), target: self.target.take() }
+    }
 }
 
 /// Answers.
@@ -286,8 +344,11 @@ impl Exchange {
         {
             respond::say_status(&self.pipeline, &mut head.headers, fetched.status);
         }
+        if let Some(plan) = self.route().and_then(|route| route.cache.clone()) {
+            self.said.say(&self.pipeline, &plan, &mut head.headers);
+        }
         self.trace.note("respond", None, || head.status.to_string());
-        self.answer(Reply { head, body, store })
+        self.answer(Reply { head, body, store, released: Released::Unshared })
     }
 
     fn redirect(&mut self, status: StatusCode, location: HeaderValue, now: Timestamp) -> Action {
@@ -313,7 +374,7 @@ impl Exchange {
         let mut head = head(status);
         head.headers.insert(ALLOW, checks::ALLOW);
         self.trace.note("respond", None, || format!("{status}: the request is for the edge itself"));
-        self.answer(Reply { head, body: ReplyBody::Whole(bytes::Bytes::new()), store: None })
+        self.answer(Reply { head, body: ReplyBody::Whole(bytes::Bytes::new()), store: None, released: Released::Unshared })
     }
 
     /// The only place where a fault becomes a response; see [`rescue`].
@@ -323,7 +384,10 @@ impl Exchange {
             return Action::Finish;
         }
         self.trace.note("rescue", None, || fault.to_string());
-        let reply = rescue::rescue(&self.pipeline, fault);
+        let mut reply = rescue::rescue(&self.pipeline, fault);
+        if let Some(plan) = self.plan() {
+            self.said.say(&self.pipeline, &plan, &mut reply.head.headers);
+        }
         self.answer(reply)
     }
 
@@ -331,12 +395,6 @@ impl Exchange {
         self.has_responded = true;
         self.state = State::Responding(None);
         Action::Respond(reply)
-    }
-
-    fn store(&mut self, key: Option<Key>, head: response::Parts) -> Action {
-        let Some(key) = key else { return Action::Finish };
-        self.state = State::Storing;
-        Action::Store(Store { key, head })
     }
 }
 

@@ -1,21 +1,22 @@
 //! What a place can do.
 
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use tidegate_cache::Key;
+use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
-use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, Stored};
+use tidegate_pipeline::{Exchange, Failure, Fetch, Looked, Released, Store};
 
 /// What a place can do: send requests, keep responses, tell the time.
 pub trait Platform {
     /// A body, of a request or response: it streams.
     type Body;
-    /// The body of a stored response, until somebody wants it.
-    type Entry;
+    /// A stored response, or one that is being stored; its body can be read any number of times.
+    type Entry: Clone;
     /// The right to fetch for everybody who wants a key, and the duty to end it: by [`Platform::store`] or
-    /// [`Platform::decline`]. Dropping it, for its client is gone, releases all who wait at once with
+    /// [`Platform::release`]. Dropping it, for its client is gone, releases all who wait at once with
     /// [`Released::Gone`].
     type Claim;
     /// A place among those who wait for a claim of somebody else's.
@@ -42,28 +43,42 @@ pub trait Platform {
     /// Claims a key, in one step: nobody else may claim it meanwhile, and what is stored there is what was `seen`.
     fn claim(&self, key: &Key, seen: Option<Timestamp>) -> impl Future<Output = Claimed<Self::Claim, Self::Waiting>>;
 
-    /// Waits until the claim ends, or for as long as waiting is worth it.
-    fn wait(&self, waiting: Self::Waiting) -> impl Future<Output = Result<Found<Self::Entry>, Released>>;
+    /// Waits until something is there for those who wait, or the claim ends; not longer than `at_most`.
+    fn wait(
+        &self,
+        waiting: Self::Waiting,
+        at_most: Duration,
+    ) -> impl Future<Output = Result<Found<Self::Entry>, Released>>;
 
-    /// Stores a response while it passes: what comes back is its body for the client. Those who wait get it as soon as
-    /// it can be read, and are released if it breaks off.
-    fn store(&self, claim: Self::Claim, store: Store, body: Self::Body) -> Self::Body;
+    /// Stores a response, and comes back as soon as it can be read, which is before it has arrived. From then on those
+    /// who wait get it too. It arrives whether or not anybody reads it; if it breaks off, it breaks off for all, and
+    /// nothing is stored. `fetched` and `found` are the bodies that [`Store::body`] means.
+    fn store(
+        &self,
+        claim: Self::Claim,
+        store: Store,
+        fetched: Option<Self::Body>,
+        found: Option<Self::Entry>,
+    ) -> impl Future<Output = Self::Entry>;
 
-    /// Stores a response that no client wants.
-    fn store_whole(&self, claim: Self::Claim, store: Store, body: Self::Body) -> impl Future<Output = ()>;
+    /// Waits until a response has arrived that is being stored, or has broken off.
+    fn settled(&self, entry: Self::Entry) -> impl Future<Output = ()>;
 
-    /// Ends a claim: nothing to share. All who wait are released at once with [`Released::Unshared`].
-    fn decline(&self, claim: Self::Claim);
+    /// Ends a claim without anything to share. All who wait are told why, at once.
+    fn release(&self, claim: Self::Claim, released: Released);
 
-    /// The body of a stored response.
-    fn stored_body(&self, entry: Self::Entry) -> Self::Body;
+    /// Forgets what is stored: no later lookup finds it, on no core.
+    fn purge(&self, purges: Vec<Purge>) -> impl Future<Output = ()>;
+
+    /// The body of a stored response, or pieces of it.
+    fn stored_body(&self, entry: Self::Entry, pieces: Option<Vec<Piece>>) -> Self::Body;
 }
 
-/// A stored response.
+/// What is stored.
 #[derive(Debug)]
 pub struct Found<E> {
-    /// Its head.
-    pub stored: Stored,
+    /// Its head, or a mark.
+    pub looked: Looked,
     /// Its body.
     pub entry: E,
 }
@@ -77,4 +92,6 @@ pub enum Claimed<C, W> {
     Taken(W),
     /// Something else is stored by now than was seen.
     Changed,
+    /// There are too many.
+    Full,
 }

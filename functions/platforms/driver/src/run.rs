@@ -1,7 +1,10 @@
 //! The driver: one action after the other.
 
 use http::Response;
-use tidegate_pipeline::{Action, Claim, Exchange, Failure, Input, Reply, ReplyBody, problem};
+use tidegate_cache::Kept;
+use tidegate_pipeline::{
+    Action, Claim, Exchange, Failure, Input, Looked, Released, Reply, ReplyBody, Store, StoreBody, problem,
+};
 
 use crate::{Claimed, Found, Platform};
 
@@ -65,17 +68,18 @@ impl<P: Platform> Hands<P> {
                     Input::Claimed(Claim::Taken)
                 }
                 Claimed::Changed => Input::Claimed(Claim::Changed),
+                Claimed::Full => Input::Claimed(Claim::Full),
             },
-            Action::Wait(_) => {
+            Action::Wait(at_most) => {
                 let Some(waiting) = self.waiting.take() else { return Done::Finished };
-                match platform.wait(waiting).await {
+                match platform.wait(waiting, at_most).await {
                     Ok(found) => Input::Looked(Some(self.keep(found))),
                     Err(released) => Input::Released(released),
                 }
             }
             Action::Fetch(fetch) => {
                 // What others get as well cannot depend on this client's body.
-                let body = self.request.take().filter(|_| fetch.shares.is_none());
+                let body = self.request.take().filter(|_| !fetch.is_shared);
                 match platform.fetch(exchange, fetch, body).await {
                     Ok(response) => {
                         let (head, body) = response.into_parts();
@@ -85,47 +89,68 @@ impl<P: Platform> Hands<P> {
                     Err(failure) => Input::Failed(failure),
                 }
             }
-            Action::Respond(reply) => return Done::Response(self.respond(platform, reply)),
+            Action::Respond(reply) => return Done::Response(self.respond(platform, reply).await),
             Action::Store(store) => {
-                if let (Some(claim), Some(body)) = (self.claim.take(), self.fetched.take()) {
-                    platform.store_whole(claim, store, body).await;
+                if let Some(entry) = self.store(platform, store).await {
+                    platform.settled(entry).await;
                 }
                 Input::Stored
             }
+            Action::Purge(purges) => {
+                platform.purge(purges).await;
+                Input::Purged
+            }
             Action::Finish => {
-                self.decline(platform);
+                self.release(platform, Released::Failed);
                 return Done::Finished;
             }
         })
     }
 
-    fn respond(&mut self, platform: &P, reply: Reply) -> Response<P::Body> {
-        let body = match reply.body {
-            ReplyBody::Whole(bytes) => Some(platform.whole(bytes)),
-            ReplyBody::Fetched => self.fetched.take(),
-            ReplyBody::Stored => self.entry.take().map(|entry| platform.stored_body(entry)),
+    async fn respond(&mut self, platform: &P, reply: Reply) -> Response<P::Body> {
+        let Reply { head, body, store, released } = reply;
+        let stored = match store {
+            Some(store) => self.store(platform, store).await,
+            None => None,
         };
-        let Some(mut body) = body else { return internal(platform) };
-        match (reply.store, self.claim.take()) {
-            (Some(store), Some(claim)) => body = platform.store(claim, store, body),
-            (_, claim) => {
-                self.claim = claim;
-                self.decline(platform);
-            }
+        self.release(platform, released);
+        let entry = |pieces| move |entry| platform.stored_body(entry, pieces);
+        let body = match body {
+            ReplyBody::Whole(bytes) => Some(platform.whole(bytes)),
+            ReplyBody::Fetched => stored.map(entry(None)).or_else(|| self.fetched.take()),
+            ReplyBody::Stored => stored.or_else(|| self.entry.take()).map(entry(None)),
+            ReplyBody::Pieces(pieces) => stored.or_else(|| self.entry.take()).map(entry(Some(pieces))),
+        };
+        match body {
+            Some(body) => Response::from_parts(head, body),
+            None => internal(platform),
         }
-        Response::from_parts(reply.head, body)
+    }
+
+    /// Stores by the claim that is held.
+    async fn store(&mut self, platform: &P, store: Store) -> Option<P::Entry> {
+        let claim = self.claim.take()?;
+        let (fetched, found) = match store.body {
+            StoreBody::Fetched => (Some(self.fetched.take()?), None),
+            StoreBody::Found => (None, Some(self.entry.take()?)),
+            StoreBody::Spliced(_) => (Some(self.fetched.take()?), Some(self.entry.take()?)),
+        };
+        Some(platform.store(claim, store, fetched, found).await)
     }
 
     /// Nothing will be stored: those who wait are told so.
-    fn decline(&mut self, platform: &P) {
+    fn release(&mut self, platform: &P, released: Released) {
         if let Some(claim) = self.claim.take() {
-            platform.decline(claim);
+            platform.release(claim, released);
         }
     }
 
-    fn keep(&mut self, found: Found<P::Entry>) -> tidegate_pipeline::Stored {
-        self.entry = Some(found.entry);
-        found.stored
+    fn keep(&mut self, found: Found<P::Entry>) -> Looked {
+        // Of a marker there is nothing to read.
+        if let Kept::Stored(_) = found.looked.kept {
+            self.entry = Some(found.entry);
+        }
+        found.looked
     }
 }
 

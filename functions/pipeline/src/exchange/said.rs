@@ -1,0 +1,63 @@
+//! What the response says about the cache: `Cache-Status` (RFC 9211).
+
+use http::{HeaderMap, HeaderName, StatusCode};
+use tidegate_cache::{Bypass, CacheStatus, Forward, Key, Plan};
+
+use crate::Pipeline;
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// Fields that are said to us alone.
+const OURS: [HeaderName; 3] = [
+    HeaderName::from_static("surrogate-control"),
+    HeaderName::from_static("surrogate-key"),
+    HeaderName::from_static("cache-tag"),
+];
+
+/// What the cache did with a request so far.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub is_hit: bool,
+    pub forward: Option<Forward>,
+    pub forward_status: Option<StatusCode>,
+    pub ttl_s: Option<i64>,
+    pub is_stored: bool,
+    pub is_collapsed: bool,
+    pub key: Option<Key>,
+    pub detail: Option<&'static str>,
+}
+
+impl Said {
+    pub fn bypass(&mut self, bypass: Bypass) {
+        let (forward, detail) = match bypass {
+            Bypass::Method => (Forward::Method, "cache/method"),
+            Bypass::Request => (Forward::Bypass, "cache/request"),
+            Bypass::Condition => (Forward::Bypass, "cache/condition"),
+            Bypass::SignedIn => (Forward::Bypass, "cache/signed-in"),
+            Bypass::Key => (Forward::Bypass, "cache/key-too-long"),
+        };
+        self.forward = Some(forward);
+        self.detail = Some(detail);
+    }
+
+    /// Says it in a response of a route that has a cache.
+    pub fn say(&self, pipeline: &Pipeline, plan: &Plan, headers: &mut HeaderMap) {
+        if !plan.debug {
+            for name in OURS {
+                headers.remove(name);
+            }
+        }
+        let status = CacheStatus {
+            is_hit: self.is_hit,
+            forward: self.forward,
+            forward_status: self.forward_status,
+            ttl_s: self.ttl_s,
+            is_stored: self.is_stored,
+            is_collapsed: self.is_collapsed,
+            key: self.key.as_ref().filter(|_| plan.debug).map(Key::as_str),
+            detail: self.detail.filter(|_| plan.debug),
+        };
+        if self.is_hit || self.forward.is_some() || self.key.is_some() {
+            headers.append(CACHE_STATUS, status.to_value(pipeline.proxy()));
+        }
+    }
+}
