@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::header::{COOKIE, USER_AGENT};
+use http::{HeaderMap, HeaderName};
 use tidegate_core::RequestView;
+
+use crate::marker::push_field;
 
 /// Longest key, in bytes. A request that would need a longer one passes by the cache.
 pub const KEY_BYTES_MAX: usize = 16 << 10;
@@ -14,12 +17,19 @@ pub const KEY_BYTES_MAX: usize = 16 << 10;
 ///
 /// ```text
 /// https://shop.example/p/1?x=1#canary
+/// header x-tenant=7
+/// cookie theme=dark
 /// country=DE
+/// device=mobile
 /// vary accept-encoding=br
 /// ```
 ///
 /// Of a route that is split, the name of the part that answers stands behind a `#`, which no target of a request has:
-/// the answers of a canary are not given to others.
+/// the answers of a canary are not given to others. What is not there has no `=` in its line, and no value can contain a
+/// newline: requests that differ in a part that counts have different keys.
+///
+/// Where hosts or paths do not count, `*` stands for them, and a line says that it is not the client's: `host=*`,
+/// `path=*`. What is stored so is purged as `https://*/p`, `https://shop.example/*` or `https://*/*`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
@@ -73,11 +83,185 @@ impl Default for Recipe {
 
 impl Recipe {
     /// The key of a request. `host` is what it asked for, in lower case, with a port only if it is not the scheme's own;
-    /// `part` tells the arm of a split. None: it would be too long.
+    /// `part` tells the arm of a split. None: it would be too long, or the target has what no target can have.
     pub fn key(&self, view: &RequestView<'_>, host: &str, part: Option<&str>) -> Option<Key> {
-        let _ = (view, host, part);
-        None
+        let (question, query) = view.query.map_or(("", ""), |query| ("?", query));
+        let (hash, part) = part.map_or(("", ""), |part| ("#", part));
+        if !is_clean(&[host, view.path, query]) || part.contains('\n') {
+            return None;
+        }
+        if self.is_plain() {
+            return concat(&[scheme(view), host, path(view), question, query, hash, part]);
+        }
+        let mut text = String::with_capacity(host.len() + view.path.len() + query.len() + part.len() + 128);
+        text.push_str(scheme(view));
+        text.push_str(if self.host { host } else { "*" });
+        text.push_str(if self.path { path(view) } else { "/*" });
+        self.push_query(&mut text, view.query);
+        text.push_str(hash);
+        text.push_str(part);
+        self.push_lines(&mut text, view);
+        (text.len() <= KEY_BYTES_MAX).then(|| Key(text.into()))
     }
+
+    /// Whether the effective URI is all.
+    fn is_plain(&self) -> bool {
+        let has_lines = !self.headers.is_empty() || !self.cookies.is_empty() || self.country || self.device;
+        self.host && self.path && self.query == Select::All && !self.sorts_query && !has_lines
+    }
+
+    fn push_query(&self, text: &mut String, query: Option<&str>) {
+        let Some(query) = query else { return };
+        if self.query == Select::All && !self.sorts_query {
+            text.push('?');
+            return text.push_str(query);
+        }
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let mut pairs: Vec<_> = pairs.map(|pair| (decode(pair.split('=').next().unwrap_or_default()), pair)).collect();
+        pairs.retain(|(name, _)| self.query.selects(name));
+        if self.sorts_query {
+            // Stable: the order of several values of one name may mean something.
+            pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
+        for (index, (_, pair)) in pairs.iter().enumerate() {
+            text.push(if index == 0 { '?' } else { '&' });
+            text.push_str(pair);
+        }
+    }
+
+    fn push_lines(&self, text: &mut String, view: &RequestView<'_>) {
+        if !self.host {
+            text.push_str("\nhost=*");
+        }
+        if !self.path {
+            text.push_str("\npath=*");
+        }
+        for name in &self.headers {
+            push_field(text, "header", name, view.headers);
+        }
+        for name in &self.cookies {
+            push_cookie(text, name, view.headers);
+        }
+        if self.country {
+            text.push_str("\ncountry");
+            text.extend(view.client.country.iter().flat_map(|country| ["=", country.as_str()]));
+        }
+        if self.device {
+            text.push_str("\ndevice=");
+            text.push_str(device(view.headers));
+        }
+    }
+}
+
+impl Select {
+    /// Whether a parameter of this name, decoded, counts.
+    fn selects(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|only| only.as_bytes() == name),
+            Self::Except(names) => !names.iter().any(|except| match except.strip_suffix('*') {
+                Some(prefix) => name.starts_with(prefix.as_bytes()),
+                None => except.as_bytes() == name,
+            }),
+        }
+    }
+}
+
+fn scheme(view: &RequestView<'_>) -> &'static str {
+    if view.is_https { "https://" } else { "http://" }
+}
+
+/// An empty path is the root's (RFC 9110 section 4.2.3).
+fn path<'a>(view: &RequestView<'a>) -> &'a str {
+    if view.path.is_empty() { "/" } else { view.path }
+}
+
+/// Whether nothing is in there that would end a part of a key. Platforms refuse such targets; keys do not rely on it.
+fn is_clean(parts: &[&str]) -> bool {
+    // Folded, not searched, so that it is done many bytes at a time.
+    let is_dirty = |text: &str| text.bytes().fold(false, |is_dirty, byte| is_dirty | (byte == b'#') | (byte < b' '));
+    !parts.iter().any(|part| is_dirty(part))
+}
+
+/// The usual key, in one allocation: a string would have to be copied into another one to be shared.
+fn concat(parts: &[&str]) -> Option<Key> {
+    const SHORT: usize = 256;
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    if length > KEY_BYTES_MAX {
+        return None;
+    }
+    if length > SHORT {
+        return Some(Key(parts.concat().into()));
+    }
+    let mut buffer = [0; SHORT];
+    let mut end = 0;
+    for part in parts {
+        buffer[end..end + part.len()].copy_from_slice(part.as_bytes());
+        end += part.len();
+    }
+    std::str::from_utf8(&buffer[..end]).ok().map(Key::of)
+}
+
+/// All cookies of this name as they were sent: which of several an origin takes is its own affair.
+fn push_cookie(text: &mut String, name: &str, headers: &HeaderMap) {
+    text.push_str("\ncookie ");
+    text.extend(name.chars().filter(|c| !c.is_control() && *c != '='));
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut separator = "=";
+    for pair in pairs {
+        let (key, value) = match pair.iter().position(|byte| *byte == b'=') {
+            Some(equals) => (&pair[..equals], &pair[equals + 1..]),
+            None => (pair, &b""[..]),
+        };
+        if key.trim_ascii() == name.as_bytes() {
+            text.push_str(separator);
+            text.extend(value.trim_ascii().iter().map(|byte| char::from(*byte)));
+            separator = ";";
+        }
+    }
+}
+
+/// The class of a client's device: by `Sec-CH-UA-Mobile` if it says that it is a mobile one, else by what browsers write
+/// in `User-Agent`.
+fn device(headers: &HeaderMap) -> &'static str {
+    if headers.get("sec-ch-ua-mobile").is_some_and(|value| value.as_bytes().trim_ascii() == b"?1") {
+        return "mobile";
+    }
+    let agent = headers.get(USER_AGENT).map(|agent| agent.as_bytes()).unwrap_or_default();
+    let has = |word: &[u8]| agent.windows(word.len()).any(|window| window == word);
+    if has(b"iPad") || has(b"Tablet") || (has(b"Android") && !has(b"Mobile")) {
+        "tablet"
+    } else if has(b"Mobi") {
+        "mobile"
+    } else {
+        "desktop"
+    }
+}
+
+/// What a name or value in a query stands for, as HTML forms have it: `+` is a space, and a `%` without two digits is
+/// itself.
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    let mut rest = text.as_bytes();
+    let mut decoded = Vec::with_capacity(rest.len());
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        decoded.push(match (first, behind) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, behind @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = behind;
+                    high << 4 | low
+                }
+                _ => b'%',
+            },
+            (byte, _) => *byte,
+        });
+    }
+    decoded
+}
+
+fn digit(hex: u8) -> Option<u8> {
+    char::from(hex).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 impl Key {
@@ -91,7 +275,8 @@ impl Key {
         &self.0
     }
 
-    /// The effective URI in it, without what stands behind.
+    /// The effective URI in it, without what stands behind. Of keys that [`crate::Search::key`] makes, it has no query:
+    /// they stand for many.
     pub fn url(&self) -> &str {
         let end = self.0.find(['#', '\n']).unwrap_or(self.0.len());
         &self.0[..end]
@@ -109,3 +294,6 @@ impl fmt::Debug for Key {
         fmt::Debug::fmt(&self.0, formatter)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,21 @@
 //! What is stored under a key: a response, or a mark that says how to look on.
+//!
+//! A request is looked up in this order. Every step that ends at a marker goes on with the keys that it names.
+//!
+//! 1. Under its own key is a response that varies by nothing, or a marker with the sets of fields that responses named
+//!    in `Vary`: the responses are under [`Vary::key`].
+//! 2. If there is nothing, under [`crate::search_key`] may be a marker of `No-Vary-Search`, which stands alone. The key
+//!    that [`Search::key`] makes is looked up as in 1: what is there may vary by fields, too.
+//!
+//! A response is stored under [`Stored::key`] of the key by which it was looked up, or of the one that its own
+//! `No-Vary-Search` makes; if that differs from the key, a marker is left there.
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
-use tidegate_core::Timestamp;
+use http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{Key, Normal, Search, Stored};
+use crate::{Key, Normal, Search, Stored, negotiate, negotiate_language};
 
 /// What is stored under a key.
 #[derive(Clone, Debug)]
@@ -29,22 +39,6 @@ pub struct Marker {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vary(Vec<HeaderName>);
 
-impl Kept {
-    /// As bytes, for stores beyond memory: see [`Stored::to_wire`].
-    pub fn to_wire(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// From such bytes.
-    ///
-    /// # Errors
-    /// As [`Stored::from_wire`].
-    pub fn from_wire(bytes: &[u8]) -> Result<Self, crate::WireError> {
-        let _ = bytes;
-        Err(crate::WireError)
-    }
-}
-
 impl Marker {
     /// How many sets of fields are kept: the responses of the oldest one are found no more.
     pub const VARY_MAX: usize = 4;
@@ -52,22 +46,45 @@ impl Marker {
     /// The keys under which a response to this request may be stored, if this marker is under `key`: for each set of
     /// fields one, for `No-Vary-Search` one. `headers` are as [`Normal::apply`] left them.
     pub fn keys(&self, key: &Key, headers: &HeaderMap) -> Vec<Key> {
-        let _ = (key, headers);
-        Vec::new()
+        let search = self.search.iter().map(|search| search.key(key));
+        self.vary.iter().map(|vary| vary.key(key, headers)).chain(search).collect()
     }
 
-    /// The marker for a URL whose newest response is this one; `old` is what was there. None: none is needed.
+    /// The marker for a URL whose newest response is this one; `old` is what was there. None: none is needed, for the
+    /// response varies by nothing and is stored under the key itself.
     pub fn with(old: Option<&Self>, stored: &Stored) -> Option<Self> {
-        let _ = (old, stored);
-        None
+        if stored.vary.is_empty() {
+            return None;
+        }
+        let newest = Vary::new(stored.vary.iter().map(|(name, _)| name.clone()));
+        let others = old.into_iter().flat_map(|old| &old.vary).filter(|vary| **vary != newest);
+        let mut vary = vec![newest.clone()];
+        vary.extend(others.take(Self::VARY_MAX - 1).cloned());
+        Some(Self { vary, search: None })
     }
 }
 
 impl Vary {
+    /// These fields.
+    pub fn new(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        names.dedup();
+        Self(names)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> &[HeaderName] {
+        &self.0
+    }
+
     /// The key of the variant that a request of these fields gets (RFC 9111 section 4.1).
     pub fn key(&self, key: &Key, headers: &HeaderMap) -> Key {
-        let _ = headers;
-        key.clone()
+        let mut text = key.as_str().to_owned();
+        for name in &self.0 {
+            push_field(&mut text, "vary", name, headers);
+        }
+        Key::of(&text)
     }
 }
 
@@ -75,19 +92,93 @@ impl Stored {
     /// Whether it is an answer to a request with these fields: each field that it varied by has the value that it had
     /// then (RFC 9111 section 4.1).
     pub fn matches(&self, headers: &HeaderMap) -> bool {
-        let _ = headers;
-        false
+        self.vary.iter().all(|(name, then)| match (value_of(headers, name), then) {
+            (None, None) => true,
+            (Some(now), Some(then)) => is_same_line(headers, name, then) || now.eq(normal(name, then.chars())),
+            _ => false,
+        })
     }
 
     /// The key that it is stored under; the marker that leads there is under `key`.
     pub fn key(&self, key: &Key) -> Key {
-        key.clone()
+        if self.vary.is_empty() {
+            return key.clone();
+        }
+        let mut fields: Vec<_> = self.vary.iter().collect();
+        fields.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        fields.dedup_by(|(one, _), (other, _)| one == other);
+        let mut text = key.as_str().to_owned();
+        for (name, value) in fields {
+            push_value(&mut text, "vary", name, value.as_deref().map(|value| normal(name, value.chars())));
+        }
+        Key::of(&text)
     }
 }
 
 impl Normal {
     /// Makes of many ways to say the same one, before the request is looked up or sent.
     pub fn apply(&self, headers: &mut HeaderMap) {
-        let _ = headers;
+        if !self.codings.is_empty() {
+            match negotiate(headers, &self.codings) {
+                Some(coding) => set(headers, ACCEPT_ENCODING, HeaderValue::from_static(coding.as_str())),
+                None => drop(headers.remove(ACCEPT_ENCODING)),
+            }
+        }
+        if let Some(language) = negotiate_language(headers, &self.languages)
+            && let Ok(value) = HeaderValue::from_str(language)
+        {
+            set(headers, ACCEPT_LANGUAGE, value);
+        }
     }
 }
+
+/// Sets a field; a head that is too full for it stays as it is.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    let _ = headers.try_insert(name, value);
+}
+
+/// Appends `NAME=value`, or `NAME` alone for a field that is not there, as a line of a key.
+pub(crate) fn push_field(text: &mut String, kind: &str, name: &HeaderName, headers: &HeaderMap) {
+    push_value(text, kind, name, value_of(headers, name));
+}
+
+fn push_value(text: &mut String, kind: &str, name: &HeaderName, value: Option<impl Iterator<Item = char>>) {
+    text.extend(["\n", kind, " ", name.as_str()]);
+    if let Some(value) = value {
+        text.push('=');
+        text.extend(value);
+    }
+}
+
+/// The value of a field of a request for the choice among variants: its lines trimmed and joined, in the one form of
+/// those whose meaning is known (RFC 9111 section 4.1). Bytes beyond ASCII are read as ISO-8859-1, so that none is lost.
+pub(crate) fn value_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<impl Iterator<Item = char> + use<'h>> {
+    // Cookies are joined as cookies (RFC 9113 section 8.2.3).
+    let separator = if name == COOKIE { "; " } else { ", " };
+    headers.contains_key(name).then(|| {
+        let lines = headers.get_all(name).iter().enumerate();
+        let joined = lines.flat_map(move |(index, line)| {
+            let before = if index == 0 { "" } else { separator };
+            before.chars().chain(line.as_bytes().trim_ascii().iter().map(|byte| char::from(*byte)))
+        });
+        normal(name, joined)
+    })
+}
+
+/// One form of what these fields can say in many: neither case nor space means anything in lists of codings and of
+/// languages (RFC 9110 sections 12.5.3 and 12.5.4).
+fn normal<C: Iterator<Item = char>>(name: &HeaderName, chars: C) -> impl Iterator<Item = char> + use<C> {
+    let is_list = name == ACCEPT_ENCODING || name == ACCEPT_LANGUAGE;
+    let chars = chars.filter(move |c| !is_list || !matches!(c, ' ' | '\t'));
+    chars.map(move |c| if is_list { c.to_ascii_lowercase() } else { c })
+}
+
+/// Whether a field is what it was then, to the byte: the usual case, told quickly.
+fn is_same_line(headers: &HeaderMap, name: &HeaderName, then: &str) -> bool {
+    let mut lines = headers.get_all(name).iter();
+    let is_first_same = lines.next().is_some_and(|line| line.as_bytes() == then.as_bytes());
+    is_first_same && lines.next().is_none() && then.is_ascii()
+}
+
+#[cfg(test)]
+mod tests;
