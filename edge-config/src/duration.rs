@@ -1,23 +1,23 @@
-//! Durations as operators write them: `"250ms"`, `"10s"`, `"5m"`, `"1h"`.
+//! Durations as operators write them: `"250ms"`, `"10s"`, `"5m"`, `"1h"`, `"365d"`.
 
 use std::time::Duration;
 
 /// The units, longest first, in milliseconds.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Why a text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DurationError {
     /// Not a whole number and a unit.
-    #[error("{0:?} is not a duration. Write a whole number and ms, s, m or h, as in \"30s\"")]
+    #[error("{0:?} is not a duration. Write a whole number and ms, s, m, h or d, as in \"30s\"")]
     Syntax(String),
     /// More milliseconds than fit into 64 bits.
     #[error("{0:?} is too long a duration")]
     TooLong(String),
 }
 
-/// Reads a whole number directly followed by `ms`, `s`, `m` or `h`.
+/// Reads a whole number directly followed by `ms`, `s`, `m`, `h` or `d`, a day of 24 hours.
 ///
 /// # Errors
 /// See [`DurationError`].
@@ -58,6 +58,9 @@ mod tests {
             ("10s", 10_000, "10s"),
             ("5m", 300_000, "5m"),
             ("1h", 3_600_000, "1h"),
+            ("365d", 31_536_000_000, "365d"),
+            ("24h", 86_400_000, "1d"),
+            ("36h", 129_600_000, "36h"),
             ("60s", 60_000, "1m"),
             ("90s", 90_000, "90s"),
             ("1500ms", 1_500, "1500ms"),
@@ -73,7 +76,7 @@ mod tests {
 
     #[test]
     fn bad() {
-        for text in ["", "10", "s", "1.5s", "10 s", " 10s", "10S", "10sec", "-1s", "1m30s", "1d", "١s"] {
+        for text in ["", "10", "s", "1.5s", "10 s", " 10s", "10S", "10sec", "-1s", "1m30s", "1w", "1D", "١s"] {
             assert_eq!(parse(text), Err(DurationError::Syntax(text.to_owned())), "{text}");
         }
         for text in ["99999999999999999999s", "18446744073709551615s"] {
