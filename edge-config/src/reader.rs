@@ -22,6 +22,8 @@ use crate::diagnostics::{Diagnostics, Position};
 use crate::shape::Shape;
 use crate::suggest::{closest, did_you_mean};
 
+pub use shaped::Switch;
+
 /// Syntax errors reported for one file. One missing quote can make every line after it wrong.
 const SYNTAX_ERRORS_MAX: usize = 10;
 

@@ -16,6 +16,7 @@ pub struct Shape {
 }
 
 /// One key of a table.
+#[derive(Clone, Copy)]
 pub struct Field {
     /// The key.
     pub key: &'static str,
@@ -23,15 +24,16 @@ pub struct Field {
     pub kind: Kind,
     /// What it is for. Sentences.
     pub description: &'static str,
-    /// What counts when it is not there, written as its value is, strings without quotes.
+    /// What counts when it is not there, written as its value is, strings that stand alone without quotes.
     pub default: Option<&'static str>,
     /// Whether it must be there.
     pub is_required: bool,
-    /// Whether `[defaults]` says what counts when it is not there.
-    pub is_inherited: bool,
+    /// The table that says what counts when it is not there, such as `[defaults]`.
+    pub inherited_from: Option<&'static str>,
 }
 
 /// What a value may be.
+#[derive(Clone, Copy)]
 pub enum Kind {
     /// A string, even an empty one.
     String,
@@ -103,7 +105,7 @@ impl Shape {
 impl Field {
     /// A key that may be left out.
     pub const fn new(key: &'static str, kind: Kind, description: &'static str) -> Self {
-        Self { key, kind, description, default: None, is_required: false, is_inherited: false }
+        Self { key, kind, description, default: None, is_required: false, inherited_from: None }
     }
 
     /// The same, with what counts when it is left out.
@@ -118,10 +120,20 @@ impl Field {
         self
     }
 
-    /// The same key of a table that takes what counts without it from `[defaults]`.
-    pub const fn inherited(mut self) -> Self {
+    /// The same key of a table that takes what counts without it from another one, such as `[defaults]`.
+    pub const fn inherited(mut self, from: &'static str) -> Self {
         self.default = None;
-        self.is_inherited = true;
+        self.inherited_from = Some(from);
         self
     }
+}
+
+/// The same keys, [inherited](Field::inherited).
+pub const fn inherited<const N: usize>(mut fields: [Field; N], from: &'static str) -> [Field; N] {
+    let mut n = 0;
+    while n < N {
+        fields[n] = fields[n].inherited(from);
+        n += 1;
+    }
+    fields
 }

@@ -160,12 +160,9 @@ pub(super) fn parameter_name(key: &Key<'_>) -> Option<Box<str>> {
     Some(key.text.into())
 }
 
-fn cookie_name(key: &Key<'_>) -> Option<Box<str>> {
-    if !headers::is_token(key.text) {
-        key.error(format!("bad name of a cookie {:?}. Write letters, digits, \"-\" and \"_\"", key.text));
-        return None;
-    }
-    Some(key.text.into())
+/// The name of a cookie.
+pub(super) fn cookie_name(key: &Key<'_>) -> Option<Box<str>> {
+    headers::cookie_name(key.text).map_err(|message| key.error(message)).ok().map(Into::into)
 }
 
 /// A method (RFC 9110 section 9): case counts, and those that nobody knows pass too.

@@ -3,31 +3,24 @@
 use std::time::Duration;
 
 use crate::reader::Table;
-use crate::shape::{Field, Kind, Shape};
+use crate::shape::{Field, Kind, Shape, inherited};
 use crate::size::ByteSize;
 
 /// What `[defaults]` may hold.
 pub(super) static SHAPE: Shape = Shape::new(
     "defaults",
     "What counts for every upstream and route that does not say otherwise.",
-    &[
-        &[CONNECT_TIMEOUT, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, KEEPALIVE_CONNECTIONS, KEEPALIVE_TIMEOUT],
-        &[MAX_REQUEST_BODY],
-    ],
+    &[&TIMING, &[MAX_REQUEST_BODY]],
 );
 
 /// The keys that an upstream can have of its own.
-pub(super) static OF_UPSTREAMS: &[Field] = &[
-    CONNECT_TIMEOUT.inherited(),
-    FIRST_BYTE_TIMEOUT.inherited(),
-    IDLE_TIMEOUT.inherited(),
-    MAX_CONNECTIONS.inherited(),
-    KEEPALIVE_CONNECTIONS.inherited(),
-    KEEPALIVE_TIMEOUT.inherited(),
-];
+pub(super) static OF_UPSTREAMS: &[Field] = &inherited(TIMING, "[defaults]");
 
 /// The keys that a route can have of its own.
-pub(super) static OF_ROUTES: &[Field] = &[MAX_REQUEST_BODY.inherited()];
+pub(super) static OF_ROUTES: &[Field] = &[MAX_REQUEST_BODY.inherited("[defaults]")];
+
+const TIMING: [Field; 6] =
+    [CONNECT_TIMEOUT, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, KEEPALIVE_CONNECTIONS, KEEPALIVE_TIMEOUT];
 
 /// A day is long enough for event streams; what is stuck must end some day.
 const TIMEOUT: Kind = Kind::Duration("1ms", "24h");

@@ -266,10 +266,6 @@ fn read_sticky(value: &Value<'_>) -> Option<Sticky> {
     if key == "header" {
         return headers::name(&value).map(Sticky::Header);
     }
-    let name = value.text()?;
-    if !headers::is_token(name) {
-        value.error(format!("bad name of a cookie {name:?}. Write letters, digits, \"-\" and \"_\""));
-        return None;
-    }
-    Some(Sticky::Cookie(name.into()))
+    value.text()?;
+    value.parsed(headers::cookie_name).map(|name| Sticky::Cookie(name.into()))
 }

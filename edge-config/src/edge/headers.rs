@@ -162,11 +162,16 @@ fn own_name(text: &str, error: impl Fn(String)) -> Option<HeaderName> {
         error("the host is not changed here. Write rewrite = { host = \"...\" } instead".to_owned());
         return None;
     }
-    if OF_THE_CONNECTION.contains(&name) {
+    if is_of_the_connection(&name) {
         error("this field belongs to one connection alone, and the edge sets it itself. Remove it here".to_owned());
         return None;
     }
     Some(name)
+}
+
+/// Whether a field belongs to one connection alone, or to the edge.
+pub(super) fn is_of_the_connection(name: &HeaderName) -> bool {
+    OF_THE_CONNECTION.contains(name)
 }
 
 /// Any field's name.
@@ -199,12 +204,12 @@ pub(super) fn any(value: &Value<'_>) -> HeaderMap {
 }
 
 /// The fields of a table.
-fn entries<'t>(value: &Value<'t>) -> Vec<(Key<'t>, Value<'t>)> {
+pub(super) fn entries<'t>(value: &Value<'t>) -> Vec<(Key<'t>, Value<'t>)> {
     few(value, value.table().into_iter().flat_map(Table::entries).collect())
 }
 
 /// Reports too many fields or values: no message has room for them, and [`HeaderMap`] has none either.
-fn few<T>(value: &Value<'_>, items: Vec<T>) -> Vec<T> {
+pub(super) fn few<T>(value: &Value<'_>, items: Vec<T>) -> Vec<T> {
     if items.len() > COUNT_MAX {
         value.error(format!("{} are too many. At most {COUNT_MAX} are allowed", items.len()));
         return Vec::new();
@@ -220,6 +225,12 @@ pub(super) fn text(text: &str) -> Result<HeaderValue, String> {
         return Err(bad());
     }
     HeaderValue::from_str(text).map_err(|_| bad())
+}
+
+/// A cookie's name (RFC 6265 section 4.1.1).
+pub(super) fn cookie_name(text: &str) -> Result<&str, String> {
+    let bad = || format!("bad name of a cookie {text:?}. Write letters, digits, \"-\" and \"_\"");
+    is_token(text).then_some(text).ok_or_else(bad)
 }
 
 /// RFC 9110 section 5.6.2.

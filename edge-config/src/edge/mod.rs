@@ -3,6 +3,8 @@
 //! [`Edge::parse`] reads raw text into the checked types here, with every error at once. Upstreams, functions and
 //! routes refer to each other by index or name, and all references are known to lead somewhere.
 
+mod cache;
+mod cache_store;
 mod checks;
 mod client;
 mod conditions;
@@ -28,6 +30,7 @@ use std::time::Duration;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use ipnet::IpNet;
+use tidegate_cache::Plan;
 use tidegate_core::{Country, Source};
 use tidegate_route::{Arm, Destination, Function, Rewrite, Split, Table};
 
@@ -43,6 +46,8 @@ pub struct Edge {
     pub checks: ChecksConfig,
     /// What is said about ourselves: `[proxy]`.
     pub proxy: ProxyConfig,
+    /// Where cached responses are kept: `[cache_store]`.
+    pub cache_store: CacheStore,
     /// `[[upstream]]`, in the order of the file. [`tidegate_route::UpstreamId`] is an index into it.
     pub upstreams: Vec<Upstream>,
     /// `[[route]]`.
@@ -133,6 +138,45 @@ pub struct ProxyConfig {
     pub proxy_status: bool,
 }
 
+/// Where cached responses are kept: in memory, and in what else there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheStore {
+    /// How many bytes are kept in memory, of all cores together.
+    pub memory: u64,
+    /// What is kept on disk; none: nothing.
+    pub disk: Option<Disk>,
+    /// The tier that several edges share; none: there is none.
+    pub redis: Option<Redis>,
+}
+
+impl Default for CacheStore {
+    fn default() -> Self {
+        Self { memory: 256 << 20, disk: None, redis: None }
+    }
+}
+
+/// The part of the store that survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Its folder, as written: relative to the first file.
+    pub path: String,
+    /// How many bytes are kept there.
+    pub size: u64,
+}
+
+/// The part of the store that several edges share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redis {
+    /// Where it is: `redis://` or `rediss://`. There may be a password in it, so it is secret.
+    pub url: Text,
+    /// How long an answer of it is waited for.
+    pub timeout: Duration,
+    /// What its keys begin with.
+    pub prefix: String,
+    /// Largest body that is kept there, in bytes.
+    pub max_body: u64,
+}
+
 /// Where requests are sent over HTTP.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -196,8 +240,8 @@ pub struct Route {
     pub to: To,
     /// What is changed on the way, in both directions.
     pub rewrite: Rewrite,
-    /// For how long its responses may be used again; none: they are not kept.
-    pub cache: Option<tidegate_cache::Plan>,
+    /// How its responses are cached; none: they are not.
+    pub cache: Option<Arc<Plan>>,
     /// Largest request body, in bytes. Beyond it: 413.
     pub max_request_body: u64,
     /// Where it is said.

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::cache::Caching;
 use super::defaults::{self, Defaults};
 use super::names::Names;
 use super::route::Entry;
 use super::sources::{SourceFile, Sources};
 use super::{
-    ChecksConfig, ClientConfig, Edge, Expect, Outside, ProxyConfig, Route, checks, client, expect, policies, proxy,
-    upstream, variables,
+    CacheStore, ChecksConfig, ClientConfig, Edge, Expect, Outside, ProxyConfig, Route, cache_store, checks, client,
+    expect, policies, proxy, upstream, variables,
 };
 use crate::diagnostics::{self, Diagnostics, Errors, Warning};
-use crate::reader::{self, Table};
+use crate::reader::{self, Place, Table};
 use crate::shape::{Field, Kind, Shape};
 
 /// What a file may hold.
@@ -51,6 +52,7 @@ static FIRST_FILE_FIELDS: &[Field] = &[
         Kind::Table(&defaults::SHAPE),
         "What counts for upstreams and routes that say nothing else.",
     ),
+    Field::new("cache_store", Kind::Table(&cache_store::SHAPE), "Where cached responses are kept."),
 ];
 
 /// What is known while the files are read.
@@ -59,6 +61,7 @@ pub(super) struct Reading<'r, 't> {
     /// Whether every file could be read.
     pub is_complete: bool,
     pub defaults: Defaults,
+    pub caching: Caching,
     pub upstreams: Names<'t>,
     pub routes: Names<'t>,
     /// The functions that routes name.
@@ -98,12 +101,12 @@ pub(super) fn parse(file: &str, text: &str, outside: &mut dyn Outside) -> Result
 
 /// Reads all files: first the names of upstreams, then the routes that refer to them, then what is expected of both.
 fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside: &mut dyn Outside) -> Option<Edge> {
-    let General { client, checks, proxy, defaults } = first_file_alone(&mut files)?;
+    let General { client, checks, proxy, defaults, cache_store, store_place, caching } = first_file_alone(&mut files)?;
     for (table, file) in &mut files {
         check_includes(table, file);
         policies::reject_others(table);
     }
-    let mut reading = Reading::new(outside, is_complete, defaults);
+    let mut reading = Reading::new(outside, is_complete, defaults, caching);
     let mut upstreams = Vec::new();
     for table in files.iter_mut().flat_map(|(table, _)| table.tables("upstream")) {
         upstreams.extend(upstream::read(table, defaults.upstream, &mut reading.upstreams));
@@ -117,33 +120,45 @@ fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside
     for (table, _) in files {
         table.finish();
     }
+    if let Some(place) = store_place.filter(|_| !reading.is_anything_cached()) {
+        place.warn("nothing is kept here: no route is cached. Write [cache], or cache = true in a route");
+    }
     let (routes, expects) = reading.finish();
-    Some(Edge { client, checks, proxy, upstreams, routes, expects, files: Vec::new() })
+    Some(Edge { client, checks, proxy, cache_store, upstreams, routes, expects, files: Vec::new() })
 }
 
 /// What counts for all files.
-struct General {
+struct General<'t> {
     client: ClientConfig,
     checks: ChecksConfig,
     proxy: ProxyConfig,
     defaults: Defaults,
+    cache_store: CacheStore,
+    store_place: Option<Place<'t>>,
+    caching: Caching,
 }
 
 /// Reads what only the first file may hold.
-fn first_file_alone(files: &mut [(Table<'_>, &SourceFile)]) -> Option<General> {
+fn first_file_alone<'t>(files: &mut [(Table<'t>, &SourceFile)]) -> Option<General<'t>> {
     let ((first, first_file), others) = files.split_first_mut()?;
     for (table, _) in others {
-        for field in FIRST_FILE_FIELDS {
+        for field in FIRST_FILE_FIELDS.iter().chain(policies::FIELDS) {
             if let Some(value) = table.take(field.key) {
                 value.error(format!("counts for all files, so it belongs in {}", first_file.name));
             }
         }
     }
+    let store = first.table("cache_store");
+    let store_place = store.as_ref().map(|table| table.place().clone());
+    let cache_store = store.map(cache_store::read).unwrap_or_default();
     Some(General {
         client: client::read(first.table_or_empty("client")),
         checks: checks::read(first.table_or_empty("checks")),
         proxy: proxy::read(first.table_or_empty("proxy")),
         defaults: defaults::read(first.table_or_empty("defaults")),
+        caching: Caching::read(first.table("cache"), &cache_store),
+        cache_store,
+        store_place,
     })
 }
 
@@ -159,11 +174,12 @@ fn check_includes(table: &mut Table<'_>, file: &SourceFile) {
 }
 
 impl<'r, 't> Reading<'r, 't> {
-    fn new(outside: &'r mut dyn Outside, is_complete: bool, defaults: Defaults) -> Self {
+    fn new(outside: &'r mut dyn Outside, is_complete: bool, defaults: Defaults, caching: Caching) -> Self {
         Self {
             outside,
             is_complete,
             defaults,
+            caching,
             upstreams: Names::new("upstream", is_complete),
             routes: Names::new("route", is_complete),
             functions: BTreeSet::new(),
@@ -171,6 +187,11 @@ impl<'r, 't> Reading<'r, 't> {
             entries: Vec::new(),
             expects: Vec::new(),
         }
+    }
+
+    /// Whether there may be a route whose responses are cached.
+    fn is_anything_cached(&self) -> bool {
+        !self.is_complete || self.entries.iter().any(|entry| entry.route.cache.is_some())
     }
 
     fn finish(self) -> (tidegate_route::Table<Route>, Vec<Expect>) {

@@ -84,7 +84,7 @@ impl Reading<'_, '_> {
 
 impl To {
     /// Whether a request can get to somebody else than the edge.
-    fn passes_on(&self) -> bool {
+    pub(super) fn passes_on(&self) -> bool {
         self.destinations().any(|to| matches!(to, Destination::Upstream(_) | Destination::Function(_)))
     }
 
@@ -92,7 +92,8 @@ impl To {
         self.destinations().any(|to| matches!(to, Destination::Upstream(_)))
     }
 
-    fn name(&self) -> &'static str {
+    /// What it is, if it does not pass on.
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::One(Destination::Redirect(_)) => "redirect",
             Self::One(_) => "fixed response",

@@ -71,20 +71,26 @@ fn table(shape: &Shape) -> Keywords {
 }
 
 fn property(field: &Field) -> Keywords {
-    let range = match field.kind {
-        Kind::Duration(min, max) | Kind::Size(min, max) => format!(" From {min} to {max}."),
-        _ => String::new(),
-    };
-    let inherited = if field.is_inherited { " Without this, what [defaults] says." } else { "" };
-    let mut keywords = vec![("description", Json::text(format!("{}{range}{inherited}", field.description)))];
+    let inherited = field.inherited_from.map(|table| format!(" Without this, what {table} says.")).unwrap_or_default();
+    let description = format!("{}{}{inherited}", field.description, range(&field.kind));
+    let mut keywords = vec![("description", Json::text(description))];
     keywords.extend(value(&field.kind));
     keywords.extend(field.default.map(|default| ("default", default_value(&field.kind, default))));
     keywords
 }
 
+/// Its range, as a sentence, if a number alone does not say it.
+fn range(kind: &Kind) -> String {
+    match kind {
+        Kind::Duration(min, max) | Kind::Size(min, max) => format!(" From {min} to {max}."),
+        Kind::AnyOf([Kind::False, kind]) => range(kind),
+        _ => String::new(),
+    }
+}
+
 fn default_value(kind: &Kind, default: &'static str) -> Json {
     match kind {
-        Kind::Integer(..) | Kind::Boolean => Json::raw(default),
+        Kind::Integer(..) | Kind::Boolean | Kind::False | Kind::List(_) | Kind::Map(..) => Json::raw(default),
         Kind::AnyOf([first, ..]) => default_value(first, default),
         _ => Json::text(default),
     }
@@ -102,7 +108,7 @@ fn value(kind: &Kind) -> Keywords {
         }
         Kind::Boolean => vec![("type", Json::text("boolean"))],
         Kind::False => vec![("const", Json::boolean(false))],
-        Kind::Duration(..) => formed(&Form { pattern: "[0-9]+(ms|s|m|h)", examples: &["250ms", "30s"] }),
+        Kind::Duration(..) => formed(&Form { pattern: "[0-9]+(ms|s|m|h|d)", examples: &["250ms", "30s"] }),
         Kind::Size(..) => formed(&Form { pattern: "[0-9]+(B|kB|MB|GB|KiB|MiB|GiB)", examples: &["64KiB", "10MiB"] }),
         Kind::Rate => formed(&Form { pattern: "[0-9]+/[smhd]", examples: &["100/m", "5/s"] }),
         Kind::OneOf(words) => {

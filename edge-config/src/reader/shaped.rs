@@ -12,6 +12,16 @@ use crate::shape::{Field, Kind, Shape};
 use crate::size::ByteSize;
 use crate::suggest::{closest, did_you_mean};
 
+/// `true`, `false`, or a table that says more.
+pub enum Switch<'t> {
+    /// `false`
+    Off,
+    /// `true`
+    On,
+    /// `{ ... }`
+    With(Table<'t>),
+}
+
 impl<'t> Table<'t> {
     /// The same table, which has this shape.
     pub fn of(mut self, shape: &'static Shape) -> Self {
@@ -21,8 +31,12 @@ impl<'t> Table<'t> {
 
     /// `true` or `false`, or the default.
     pub fn boolean(&mut self, key: &'static str) -> bool {
-        let value = self.take(key).and_then(|value| value.boolean());
-        value.unwrap_or_else(|| self.field(key).default == Some("true"))
+        self.optional_boolean(key).unwrap_or_else(|| self.field(key).default == Some("true"))
+    }
+
+    /// `true` or `false`.
+    pub fn optional_boolean(&mut self, key: &'static str) -> Option<bool> {
+        self.take(key)?.boolean()
     }
 
     /// A whole number, or the default.
@@ -50,9 +64,8 @@ impl<'t> Table<'t> {
 
     /// A duration.
     pub fn optional_duration(&mut self, key: &'static str) -> Option<Duration> {
-        let Kind::Duration(min, max) = self.field(key).kind else { unreachable!("{key} is read as a duration") };
-        let [min, max] = [min, max].map(|end| duration::parse(end).expect("the ranges of shapes are durations"));
-        self.take(key)?.duration(min..=max)
+        let kind = self.kind(key);
+        self.take(key)?.duration_of(kind)
     }
 
     /// A size, or the default.
@@ -62,17 +75,26 @@ impl<'t> Table<'t> {
 
     /// A size.
     pub fn optional_size(&mut self, key: &'static str) -> Option<ByteSize> {
-        let Kind::Size(min, max) = self.field(key).kind else { unreachable!("{key} is read as a size") };
-        let [min, max] = [min, max].map(|end| ByteSize::parse(end).expect("the ranges of shapes are sizes"));
-        self.take(key)?.size(min..=max)
+        let kind = self.kind(key);
+        self.take(key)?.size_of(kind)
+    }
+
+    /// A size that must be there. `what` is as for [`Table::require`].
+    pub fn required_size(&mut self, key: &'static str, what: &str) -> Option<ByteSize> {
+        let kind = self.kind(key);
+        self.require(key, what)?.size_of(kind)
     }
 
     /// One of a few words, or the default.
     pub fn word(&mut self, key: &'static str) -> &'static str {
-        let field = self.field(key);
-        let Kind::OneOf(words) = field.kind else { unreachable!("{key} is read as a word") };
-        let word = self.take(key).and_then(|value| value.word(words));
-        word.or(field.default).expect("words in shapes have a default")
+        let default = self.field(key).default;
+        self.optional_word(key).or(default).expect("words in shapes have a default")
+    }
+
+    /// One of a few words.
+    pub fn optional_word(&mut self, key: &'static str) -> Option<&'static str> {
+        let Kind::OneOf(words) = self.field(key).kind else { unreachable!("{key} is read as a word") };
+        self.take(key)?.word(words)
     }
 
     /// A string with something in it.
@@ -145,6 +167,11 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// What the value of a key may be.
+    pub fn kind(&self, key: &str) -> &'static Kind {
+        &self.field(key).kind
+    }
+
     fn field(&self, key: &str) -> &'static Field {
         let field = self.shape.and_then(|shape| shape.field(key));
         field.unwrap_or_else(|| unreachable!("{key} is not in its shape"))
@@ -171,6 +198,26 @@ impl<'t> Value<'t> {
         None
     }
 
+    /// A duration within the range of its kind; or of the one beside `false`.
+    pub fn duration_of(&self, kind: &Kind) -> Option<Duration> {
+        let (Kind::Duration(min, max) | Kind::AnyOf([Kind::False, Kind::Duration(min, max)])) = kind else {
+            unreachable!("it is read as a duration")
+        };
+        let [min, max] = [min, max].map(|end| duration::parse(end).expect("the ranges of shapes are durations"));
+        self.duration(min..=max)
+    }
+
+    /// `true`, `false`, or a table that says more.
+    pub fn switch(&self, kind: &Kind) -> Option<Switch<'t>> {
+        let Kind::AnyOf([Kind::Boolean, Kind::Table(shape)]) = kind else { unreachable!("it is read as a switch") };
+        match (self.as_boolean(), self.as_table()) {
+            (Some(true), _) => Some(Switch::On),
+            (Some(false), _) => Some(Switch::Off),
+            (None, Some(table)) => Some(Switch::With(table.of(shape))),
+            (None, None) => self.expected("true, false or a table"),
+        }
+    }
+
     /// A size within a range.
     pub fn size(&self, range: RangeInclusive<ByteSize>) -> Option<ByteSize> {
         if self.as_string().is_none() {
@@ -183,6 +230,13 @@ impl<'t> Value<'t> {
         let (min, max) = range.into_inner();
         self.error(format!("{size} is out of range. Write a size from {min} to {max}"));
         None
+    }
+
+    /// A size within the range of its kind.
+    pub fn size_of(&self, kind: &Kind) -> Option<ByteSize> {
+        let Kind::Size(min, max) = kind else { unreachable!("it is read as a size") };
+        let [min, max] = [min, max].map(|end| ByteSize::parse(end).expect("the ranges of shapes are sizes"));
+        self.size(min..=max)
     }
 
     /// One of a few words.

@@ -55,6 +55,7 @@ impl Outside for Folder {
             "PORT" => Some("9000".to_owned()),
             "EMPTY" => Some(String::new()),
             "API_TOKEN" => Some(SECRET.to_owned()),
+            "REDIS_URL" => Some(format!("redis://:{SECRET}@cache.internal:6379/1")),
             "BROKEN_TOKEN" => Some(format!("{SECRET}\n{SECRET}")),
             _ => None,
         }
