@@ -99,6 +99,8 @@ mod tests {
             ("en;q=0, en-US;q=0.5, *;q=0.1", "en en-US de", "en-US"),
             ("de-CH, de;q=0", "en de", "en"),
             ("*;q=0", "en de", "en"),
+            // Of a range that is said twice the higher weight counts.
+            ("en;q=0, en;q=0.5", "de en", "en"),
             ("*", "en de", "en"),
             ("fr, *;q=0.5", "en de", "en"),
             // Nothing of use: the first.

@@ -5,7 +5,10 @@ use super::*;
 
 const URL: &str = "https://Shop.Example:443/p?x";
 
-fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+/// A field's name and value.
+type Line<'a> = (&'a str, &'a str);
+
+fn headers(lines: &[Line<'_>]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
@@ -20,7 +23,7 @@ fn tags() {
     let (long_group, longest_group) = (format!("\"{long}\""), format!("\"{longest}\""));
     let longest_group_tag = format!("group https://shop.example {longest}");
     // fields of a response, its tags
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    let table: &[(&[Line<'_>], &[&str])] = &[
         (&[], &[]),
         (&[("surrogate-key", "one two\tthree  one")], &["one", "two", "three"]),
         (&[("surrogate-key", "one"), ("surrogate-key", "two")], &["one", "two"]),
