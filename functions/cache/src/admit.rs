@@ -1,8 +1,14 @@
 //! Which requests may be answered from the store.
 
+use std::sync::Arc;
+
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, Method};
 use tidegate_core::RequestView;
 
-use crate::{Plan, RequestDirectives};
+use crate::{Condition, Plan, RequestDirectives};
 
 /// What a request that was admitted wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +44,81 @@ pub enum Bypass {
 /// # Errors
 /// Why it passes by.
 pub fn admit(plan: &Plan, view: &RequestView<'_>) -> Result<Wish, Bypass> {
-    let _ = (plan, view);
-    Err(Bypass::Request)
+    let headers = view.headers;
+    let is_head = match *view.method {
+        Method::GET => false,
+        Method::HEAD => true,
+        _ => return Err(Bypass::Method),
+    };
+    if is_for_origin(headers) {
+        return Err(Bypass::Request);
+    }
+    if plan.bypass.iter().any(|condition| condition.holds(view)) {
+        return Err(Bypass::Condition);
+    }
+    if is_signed_in(plan, headers) {
+        return Err(Bypass::SignedIn);
+    }
+    Ok(Wish {
+        directives: if plan.client_directives {
+            RequestDirectives::read(headers)
+        } else {
+            RequestDirectives::default()
+        },
+        is_authorized: headers.contains_key(AUTHORIZATION) && !plan.recipe.headers.contains(&AUTHORIZATION),
+        is_head,
+        // RFC 9110 section 14.2: only GET has ranges.
+        is_range: !is_head && headers.contains_key(RANGE),
+    })
 }
+
+/// Whether only the origin can answer it.
+fn is_for_origin(headers: &HeaderMap) -> bool {
+    const FIELDS: [HeaderName; 4] = [TRANSFER_ENCODING, UPGRADE, IF_MATCH, IF_UNMODIFIED_SINCE];
+    // A length that cannot be read is one that is not zero.
+    let has_body = headers.get_all(CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0");
+    has_body || FIELDS.iter().any(|field| headers.contains_key(field))
+}
+
+/// Whether it has a cookie that marks a signed-in user and is not part of the key.
+fn is_signed_in(plan: &Plan, headers: &HeaderMap) -> bool {
+    if !headers.contains_key(COOKIE) || plan.recipe.headers.contains(&COOKIE) {
+        return false;
+    }
+    let mut marks = plan.session_cookies.iter().filter(|name| !plan.recipe.cookies.contains(name));
+    marks.any(|name| cookies(headers).any(|(cookie, _)| cookie == name.as_bytes()))
+}
+
+impl Condition {
+    fn holds(&self, view: &RequestView<'_>) -> bool {
+        let fits = |value: &[u8], wanted: &Option<Arc<str>>| {
+            wanted.as_ref().is_none_or(|wanted| value.trim_ascii() == wanted.as_bytes())
+        };
+        match self {
+            Self::Header(name, wanted) => view.headers.get_all(name).iter().any(|value| fits(value.as_bytes(), wanted)),
+            Self::Cookie(name, wanted) => {
+                cookies(view.headers).any(|(cookie, value)| cookie == name.as_bytes() && fits(value, wanted))
+            }
+            Self::Query(name, wanted) => {
+                let pairs = view.query.into_iter().flat_map(|query| query.split('&'));
+                let mut pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+                pairs.any(|(key, value)| key == &**name && fits(value.as_bytes(), wanted))
+            }
+        }
+    }
+}
+
+/// The cookies of a request, all of them, without quotes around their values: [`RequestView::cookie`] knows only the
+/// first of a name, and none beside bytes that are not ASCII, where an origin may see others.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
+    pairs.map(|pair| {
+        let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let value = pair.get(end + 1..).unwrap_or_default().trim_ascii();
+        let quoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        (pair[..end].trim_ascii(), quoted.unwrap_or(value))
+    })
+}
+
+#[cfg(test)]
+mod tests;
