@@ -1,6 +1,11 @@
 //! What a HEAD says of a stored response to GET (RFC 9111 section 4.3.5).
 
-use crate::{Plan, Received, Stored, Wish};
+use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::condition::validator::EntityTag;
+use crate::condition::{freshen, is_as_modified, is_coded_here};
+use crate::{Extent, Plan, Received, Stored, Unstored, Wish};
 
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +19,67 @@ pub enum HeadUpdate {
 }
 
 /// What becomes of a stored response whose body has this length when a response to HEAD comes.
+///
+/// Only 200 says something. Each validator that it names must be the stored one's, and the length, if it says one; where
+/// it names none of what the stored one has, nothing shows that they are of the same representation: it is kept as it is.
+/// What could not be stored any more, were it a response to GET, is invalid.
 pub fn update_by_head(plan: &Plan, wish: &Wish, stored: &Stored, length: u64, received: Received<'_>) -> HeadUpdate {
-    let _ = (plan, wish, stored, length, received);
-    HeadUpdate::Keep
+    if received.method != Method::HEAD || received.head.status != StatusCode::OK {
+        return HeadUpdate::Keep;
+    }
+    match compare(plan, stored, length, &received.head.headers) {
+        Compared::Unknown => HeadUpdate::Keep,
+        Compared::Differs => HeadUpdate::Invalidate,
+        Compared::Equals => match freshen(plan, wish, stored, received) {
+            Ok(renewed) => HeadUpdate::Renew(Box::new(renewed)),
+            Err(Unstored::Authorization) => HeadUpdate::Keep,
+            Err(_) if wish.directives.no_store => HeadUpdate::Keep,
+            Err(_) => HeadUpdate::Invalidate,
+        },
+    }
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    Unknown,
+    Equals,
+    Differs,
+}
+
+fn compare(plan: &Plan, stored: &Stored, length: u64, head: &HeaderMap) -> Compared {
+    let has = |name| head.contains_key(name) && stored.headers.contains_key(name);
+    let says_length = head.contains_key(CONTENT_LENGTH) && !is_coded_here(plan, stored);
+    if stored.status != StatusCode::OK || !has_equal_validators(plan, stored, head) {
+        return Compared::Differs;
+    }
+    if says_length && !has_length(stored, length, head) {
+        return Compared::Differs;
+    }
+    let has_validator = stored.headers.contains_key(ETAG) || stored.headers.contains_key(LAST_MODIFIED);
+    match has(&ETAG) || has(&LAST_MODIFIED) || says_length || !has_validator {
+        true => Compared::Equals,
+        false => Compared::Unknown,
+    }
+}
+
+/// Whether each validator that the HEAD names is the stored one's.
+fn has_equal_validators(plan: &Plan, stored: &Stored, head: &HeaderMap) -> bool {
+    let has_equal_tag = EntityTag::of(head).is_none_or(|new| {
+        EntityTag::of(&stored.headers)
+            .is_some_and(|old| new == old || (is_coded_here(plan, stored) && new.is_weakly(old)))
+    });
+    has_equal_tag && (!head.contains_key(LAST_MODIFIED) || is_as_modified(head, &stored.headers) == Some(true))
+}
+
+/// Whether the length that the HEAD says is that of the stored representation.
+fn has_length(stored: &Stored, length: u64, head: &HeaderMap) -> bool {
+    let complete_length = match stored.extent {
+        Extent::Whole => length,
+        Extent::Part { complete_length, .. } => complete_length,
+    };
+    let said = head.get(CONTENT_LENGTH).and_then(|said| said.to_str().ok()?.trim().parse().ok());
+    said == Some(complete_length)
+}
+
+#[cfg(test)]
+mod tests;
