@@ -22,7 +22,6 @@ use crate::shape::Kind;
 use crate::size::ByteSize;
 
 /// What counts for routes that do not say otherwise.
-#[derive(Default)]
 pub(super) struct Caching {
     /// What `[cache]` says, and the plan that follows from it; none: routes are not cached unless they say so.
     general: Option<(Plan, Arc<Plan>)>,

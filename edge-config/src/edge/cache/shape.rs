@@ -80,15 +80,15 @@ const PLAIN: [Field; 15] = [
     Field::new(
         "stale_while_revalidate",
         TTL,
-        "For how long after that a stale response is used at once while a newer one is fetched (RFC 5861), if the \
-         response does not say for how long.",
+        "For how long a response that is no longer fresh is used at once while a newer one is fetched (RFC 5861), if it \
+         does not say for how long itself.",
     )
     .or("0s"),
     Field::new(
         "stale_if_error",
         TTL,
-        "For how long after that a stale response is used when no newer one can be fetched, because the upstream fails \
-         or answers 500, 502, 503 or 504 (RFC 5861), if the response does not say for how long.",
+        "For how long a response that is no longer fresh is used when no newer one can be fetched, because the upstream \
+         fails or answers 500, 502, 503 or 504 (RFC 5861), if it does not say for how long itself.",
     )
     .or("0s"),
     Field::new(
