@@ -9,7 +9,7 @@ use tidegate_core::members;
 
 use crate::Compress;
 
-/// A content coding.
+/// A content coding; the order is that of [`Coding::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Coding {
     /// `zstd`
@@ -38,17 +38,15 @@ impl Coding {
 /// no coding. What it does not mention it does not take, and `identity` counts by its q-value too: it is taken if it is
 /// liked better than every coding, and if it is not mentioned, any coding is better.
 pub fn negotiate(headers: &HeaderMap, offered: &[Coding]) -> Option<Coding> {
+    let weights = Weights::read(headers);
     let mut best = None;
     for coding in offered {
-        let weight =
-            weight_of(headers, |name| coding.is_called(name)).or_else(|| weight_of(headers, |name| name == b"*"));
-        let weight = weight.unwrap_or(0);
+        let weight = weights.codings[*coding as usize].or(weights.any).unwrap_or(0);
         if weight > best.map_or(0, |(best, _)| best) {
             best = Some((weight, *coding));
         }
     }
-    let identity = weight_of(headers, |name| name.eq_ignore_ascii_case(b"identity")).unwrap_or(0);
-    best.filter(|(weight, _)| *weight >= identity).map(|(_, coding)| coding)
+    best.filter(|(weight, _)| *weight >= weights.identity.unwrap_or(0)).map(|(_, coding)| coding)
 }
 
 /// Whether a response is to be compressed for this request before it is stored, and into what. Its head is changed
@@ -73,17 +71,41 @@ pub fn compress(config: &Compress, request: &HeaderMap, head: &mut response::Par
     Some(coding)
 }
 
-impl Coding {
-    /// Whether this is its name (RFC 9110 section 8.4.1.3: `x-gzip` is gzip).
-    fn is_called(self, name: &[u8]) -> bool {
-        name.eq_ignore_ascii_case(self.as_str().as_bytes())
-            || (self == Self::Gzip && name.eq_ignore_ascii_case(b"x-gzip"))
-    }
+/// What Accept-Encoding says of each coding; the first member that names it counts.
+#[derive(Default)]
+struct Weights {
+    /// By their place in [`Coding::ALL`].
+    codings: [Option<u16>; 3],
+    identity: Option<u16>,
+    /// `*`: of what is not named.
+    any: Option<u16>,
 }
 
-/// The weight of the first member of Accept-Encoding whose name fits.
-fn weight_of(headers: &HeaderMap, fits: impl Fn(&[u8]) -> bool) -> Option<u16> {
-    weighted(headers, &ACCEPT_ENCODING).find(|(name, _)| fits(name)).map(|(_, weight)| weight)
+impl Weights {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut weights = Self::default();
+        for (name, weight) in weighted(headers, &ACCEPT_ENCODING) {
+            if let Some(slot) = weights.slot(name) {
+                slot.get_or_insert(weight);
+            }
+        }
+        weights
+    }
+
+    /// By its name (RFC 9110 section 8.4.1.3: `x-gzip` is gzip).
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<u16>> {
+        let [zstd, brotli, gzip] = &mut self.codings;
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        match name.len() {
+            1 if is("*") => Some(&mut self.any),
+            2 if is("br") => Some(brotli),
+            4 if is("gzip") => Some(gzip),
+            4 if is("zstd") => Some(zstd),
+            6 if is("x-gzip") => Some(gzip),
+            8 if is("identity") => Some(&mut self.identity),
+            _ => None,
+        }
+    }
 }
 
 /// The members of a field and their weights in thousandths (RFC 9110 section 12.4.2); 1,000 without a `q`, 0 for one

@@ -87,11 +87,11 @@ impl Recipe {
     pub fn key(&self, view: &RequestView<'_>, host: &str, part: Option<&str>) -> Option<Key> {
         let (question, query) = view.query.map_or(("", ""), |query| ("?", query));
         let (hash, part) = part.map_or(("", ""), |part| ("#", part));
-        if !is_clean(&[host, view.path, query]) || part.contains('\n') {
-            return None;
-        }
         if self.is_plain() {
-            return concat(&[scheme(view), host, path(view), question, query, hash, part]);
+            return concat(&[scheme(view), host, path(view), question, query], &[hash, part]);
+        }
+        if !(is_clean(host) && is_clean(view.path) && is_clean(query)) || part.contains('\n') {
+            return None;
         }
         let mut text = String::with_capacity(host.len() + view.path.len() + query.len() + part.len() + 128);
         text.push_str(scheme(view));
@@ -177,29 +177,34 @@ fn path<'a>(view: &RequestView<'a>) -> &'a str {
 }
 
 /// Whether nothing is in there that would end a part of a key. Platforms refuse such targets; keys do not rely on it.
-fn is_clean(parts: &[&str]) -> bool {
+fn is_clean(url: &str) -> bool {
     // Folded, not searched, so that it is done many bytes at a time.
-    let is_dirty = |text: &str| text.bytes().fold(false, |is_dirty, byte| is_dirty | (byte == b'#') | (byte < b' '));
-    !parts.iter().any(|part| is_dirty(part))
+    !url.bytes().fold(false, |is_dirty, byte| is_dirty | (byte == b'#') | (byte < b' '))
 }
 
 /// The usual key, in one allocation: a string would have to be copied into another one to be shared.
-fn concat(parts: &[&str]) -> Option<Key> {
+fn concat(url: &[&str], behind: &[&str]) -> Option<Key> {
     const SHORT: usize = 256;
-    let length = parts.iter().map(|part| part.len()).sum::<usize>();
-    if length > KEY_BYTES_MAX {
-        return None;
-    }
-    if length > SHORT {
-        return Some(Key(parts.concat().into()));
-    }
+    let length = |parts: &[&str]| parts.iter().map(|part| part.len()).sum::<usize>();
+    let (url_length, length) = (length(url), length(url) + length(behind));
     let mut buffer = [0; SHORT];
-    let mut end = 0;
-    for part in parts {
-        buffer[end..end + part.len()].copy_from_slice(part.as_bytes());
-        end += part.len();
-    }
-    std::str::from_utf8(&buffer[..end]).ok().map(Key::of)
+    let long;
+    let text = if length <= SHORT {
+        let mut rest = &mut buffer[..];
+        for part in url.iter().chain(behind) {
+            let (here, there) = rest.split_at_mut(part.len());
+            here.copy_from_slice(part.as_bytes());
+            rest = there;
+        }
+        std::str::from_utf8(&buffer[..length]).ok()?
+    } else if length <= KEY_BYTES_MAX {
+        long = [url, behind].concat().concat();
+        &long
+    } else {
+        return None;
+    };
+    let is_whole = is_clean(&text[..url_length]) && !text[url_length..].contains('\n');
+    is_whole.then(|| Key::of(text))
 }
 
 /// All cookies of this name as they were sent: which of several an origin takes is its own affair.
