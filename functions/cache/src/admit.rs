@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{HeaderMap, HeaderName, Method};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
+use http::{HeaderMap, Method};
 use tidegate_core::RequestView;
 
 use crate::{Condition, Plan, RequestDirectives};
@@ -50,43 +48,68 @@ pub fn admit(plan: &Plan, view: &RequestView<'_>) -> Result<Wish, Bypass> {
         Method::HEAD => true,
         _ => return Err(Bypass::Method),
     };
-    if is_for_origin(headers) {
+    let seen = Seen::of(headers);
+    if seen.for_origin {
         return Err(Bypass::Request);
     }
     if plan.bypass.iter().any(|condition| condition.holds(view)) {
         return Err(Bypass::Condition);
     }
-    if is_signed_in(plan, headers) {
+    if seen.cookie && is_signed_in(plan, headers) {
         return Err(Bypass::SignedIn);
     }
+    let reads_directives = seen.directives && plan.client_directives;
     Ok(Wish {
-        directives: if plan.client_directives {
-            RequestDirectives::read(headers)
-        } else {
-            RequestDirectives::default()
-        },
-        is_authorized: headers.contains_key(AUTHORIZATION) && !plan.recipe.headers.contains(&AUTHORIZATION),
+        directives: if reads_directives { RequestDirectives::read(headers) } else { RequestDirectives::default() },
+        is_authorized: seen.authorization && !plan.recipe.headers.contains(&AUTHORIZATION),
         is_head,
         // RFC 9110 section 14.2: only GET has ranges.
-        is_range: !is_head && headers.contains_key(RANGE),
+        is_range: !is_head && seen.range,
     })
 }
 
-/// Whether only the origin can answer it.
-fn is_for_origin(headers: &HeaderMap) -> bool {
-    const FIELDS: [HeaderName; 4] = [TRANSFER_ENCODING, UPGRADE, IF_MATCH, IF_UNMODIFIED_SINCE];
-    // A length that cannot be read is one that is not zero.
-    let has_body = headers.get_all(CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0");
-    has_body || FIELDS.iter().any(|field| headers.contains_key(field))
+/// What there is among the fields of a request. One pass: that costs less than to look for each.
+#[derive(Default)]
+struct Seen {
+    /// Something that only the origin can answer.
+    for_origin: bool,
+    directives: bool,
+    authorization: bool,
+    cookie: bool,
+    range: bool,
+}
+
+impl Seen {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "transfer-encoding" | "upgrade" | "if-match" | "if-unmodified-since" => seen.for_origin = true,
+                "content-length" => seen.for_origin |= has_body(headers),
+                "cache-control" | "pragma" => seen.directives = true,
+                "authorization" => seen.authorization = true,
+                "cookie" => seen.cookie = true,
+                "range" => seen.range = true,
+                _ => {}
+            }
+        }
+        seen
+    }
+}
+
+/// A length that cannot be read is one that is not zero.
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0")
 }
 
 /// Whether it has a cookie that marks a signed-in user and is not part of the key.
 fn is_signed_in(plan: &Plan, headers: &HeaderMap) -> bool {
-    if !headers.contains_key(COOKIE) || plan.recipe.headers.contains(&COOKIE) {
-        return false;
-    }
-    let mut marks = plan.session_cookies.iter().filter(|name| !plan.recipe.cookies.contains(name));
-    marks.any(|name| cookies(headers).any(|(cookie, _)| cookie == name.as_bytes()))
+    let is_mark = |cookie: &[u8]| {
+        let mut marks = plan.session_cookies.iter().filter(|name| name.as_bytes() == cookie);
+        marks.any(|name| !plan.recipe.cookies.contains(name))
+    };
+    let is_looked_for = !plan.session_cookies.is_empty() && !plan.recipe.headers.contains(&COOKIE);
+    is_looked_for && cookies(headers).any(|(cookie, _)| is_mark(cookie))
 }
 
 impl Condition {
