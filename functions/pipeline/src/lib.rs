@@ -34,7 +34,7 @@ mod rescue;
 mod respond;
 
 pub use action::{Action, Claim, Fetch, Input, Looked, Released, Reply, ReplyBody, Store, StoreBody, Target};
-pub use exchange::{Exchange, Start};
+pub use exchange::{CacheResult, Exchange, Start};
 pub use failure::Failure;
 pub use pipeline::Pipeline;
 pub use refusal::Refusal;

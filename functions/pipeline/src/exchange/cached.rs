@@ -17,12 +17,11 @@ use std::sync::Arc;
 
 use http::Method;
 use tidegate_cache::{
-    Extent, Forward, Judgement, Kept, Key, Marker, Plan, Reuse, Stored, Wish, judge, search_key, serves_on_error,
-    set_validators,
+    Extent, Forward, Judgement, Kept, Key, Marker, Plan, Reuse, Stored, Wish, judge, search_key, set_validators,
 };
 use tidegate_core::Timestamp;
 
-use super::keep::How;
+use super::keep::{How, STALE_IF_ERROR};
 use super::{Ask, Exchange, State};
 use crate::Refusal;
 use crate::action::{Action, Claim, Looked, Released};
@@ -193,7 +192,8 @@ impl Exchange {
             let request = &cached.ask.request.headers;
             if let Some(action) = self.respond_stored(&cached.wish, request, &stored, length, None, now) {
                 self.note(|| format!("found, {}: {}", freshness(ttl_s), cached.at));
-                if reuse == Reuse::AnswerThenRefresh {
+                // What a request with no-store is answered is not stored (RFC 9111 section 5.2.1.5).
+                if reuse == Reuse::AnswerThenRefresh && !cached.wish.directives.no_store {
                     self.state = State::Responding(Some(cached));
                 }
                 return Ok(action);
@@ -265,6 +265,10 @@ impl Exchange {
         if let Kept::Stored(stored) = looked.kept
             && stored.matches(&cached.ask.request.headers)
         {
+            if !self.may_share(&cached.wish, &stored, now) {
+                self.note(|| format!("fetched by somebody else, but not good enough: {}", cached.at));
+                return self.fetch_alone(cached, now);
+            }
             self.said.forward = Some(cached.forward);
             self.said.is_collapsed = true;
             let request = &cached.ask.request.headers;
@@ -282,6 +286,15 @@ impl Exchange {
         Ok(self.look(cached))
     }
 
+    /// Whether what arrives for somebody else is an answer to a request that came meanwhile. What came before the request
+    /// did, for its body takes long, is judged as if it were stored; what is never to be used without asking is for the
+    /// one alone who asked (RFC 9111 sections 4 and 5.2.2.4).
+    fn may_share(&self, wish: &Wish, stored: &Stored, now: Timestamp) -> bool {
+        let is_newer = stored.received_at >= self.started;
+        let is_good = || matches!(judge(wish, stored, false, now).reuse, Reuse::Answer | Reuse::AnswerThenRefresh);
+        !stored.no_cache && (is_newer || is_good())
+    }
+
     pub(super) fn released(
         &mut self,
         mut cached: Box<Cached>,
@@ -289,10 +302,9 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Action, Fault> {
         if released == Released::Failed
-            && let Some(stale) = cached.stale.take_if(|stale| serves_on_error(&cached.wish, &stale.stored, None, now))
+            && let Some(action) = self.stand_in(&cached, &cached.ask.request.headers, None, STALE_IF_ERROR, now)
         {
-            let client = cached.ask.request.headers.clone();
-            return self.stand_in(&cached, &client, &stale, now);
+            return Ok(action);
         }
         cached.turns += 1;
         if released == Released::Gone && cached.turns <= TURNS_MAX {

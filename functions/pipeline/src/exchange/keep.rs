@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AGE, CONTENT_LENGTH};
+use http::header::{AGE, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 use tidegate_cache::{
-    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Stored, Unstored, What, Wish, compress,
+    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Splice, Stored, Unstored, What, Wish, compress,
     is_not_modified, renew, search_key, select, serves_on_error, splice, store, update_by_head,
 };
 use tidegate_core::Timestamp;
 
-use super::cached::{Cached, Stale};
+use super::cached::Cached;
 use super::{Ask, Exchange, State, head};
 use crate::Failure;
-use crate::action::{Action, Released, Reply, ReplyBody, Store, StoreBody};
+use crate::action::{Action, Released, ReplyBody, Store, StoreBody};
 use crate::rescue::Fault;
+
+/// Why a stale response is used.
+pub(super) const STALE_IF_ERROR: &str = "cache/stale-if-error";
 
 /// For whom something is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +41,8 @@ pub(super) struct Keeping {
     how: How,
     /// The request once more, for a 304 that is of something else.
     again: Option<Ask>,
-    /// The URL that was asked for, in the form of keys.
-    url: Arc<str>,
+    /// The URL that was asked for.
+    url: String,
 }
 
 impl Exchange {
@@ -51,10 +54,9 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Action, Fault> {
         self.said.forward = Some(cached.forward);
-        self.said.ttl_s = cached.stale.as_ref().map(|stale| stale.ttl_s);
         let ask = cached.ask.take();
         let again = matches!(how, How::ForAll { validates: true }).then(|| ask.clone());
-        let url = cached.key.url().into();
+        let url = self.url(&ask);
         let keeping = Keeping { cached, client, how, again, url };
         self.fetch(ask, Some(Box::new(keeping)), now)
     }
@@ -62,7 +64,7 @@ impl Exchange {
     /// A head came for what the cache was asked for first.
     pub(super) fn keep(
         &mut self,
-        mut keeping: Box<Keeping>,
+        keeping: Box<Keeping>,
         head: response::Parts,
         since: Timestamp,
         now: Timestamp,
@@ -70,13 +72,11 @@ impl Exchange {
         if head.status != StatusCode::OK {
             self.said.forward_status = Some(head.status);
         }
-        let may_stand_in = |stale: &mut Stale| {
-            serves_on_error(&keeping.cached.wish, &stale.stored, Some(head.status), now)
-        };
         if head.status.is_server_error()
-            && let Some(stale) = keeping.cached.stale.take_if(may_stand_in)
+            && let Some(action) =
+                self.stand_in(&keeping.cached, &keeping.client, Some(head.status), STALE_IF_ERROR, now)
         {
-            return self.stand_in(&keeping.cached, &keeping.client, &stale, now);
+            return Ok(action);
         }
         if keeping.how == How::Alone {
             return Ok(self.respond(head, ReplyBody::Fetched, None, now));
@@ -116,10 +116,14 @@ impl Exchange {
             return Ok(Action::Store(store));
         }
         self.said.is_stored = true;
-        self.said.ttl_s = None;
         let Keeping { cached, client, .. } = &*keeping;
-        self.respond_stored(&cached.wish, client, &renewed, stale.length, Some(store), now)
-            .ok_or_else(|| Failure::Internal.into())
+        let action = self.respond_stored(&cached.wish, client, &renewed, stale.length, Some(store), now);
+        let Some(Action::Respond(mut reply)) = action else { return Err(Failure::Internal.into()) };
+        // They are this client's, and nothing of them is stored.
+        for cookie in head.headers.get_all(SET_COOKIE) {
+            reply.head.headers.append(SET_COOKIE, cookie.clone());
+        }
+        Ok(Action::Respond(reply))
     }
 
     /// Stores what came, if it may be, and answers with it.
@@ -166,6 +170,8 @@ impl Exchange {
         let received = keeping.received(&Method::HEAD, &head, since, now);
         // A length that is not known yet is none that differs.
         let length = stale.length.or_else(|| content_length(&head.headers)).unwrap_or(0);
+        // Those who wait for more than a head have one of them fetch it.
+        self.released = Released::Gone;
         match update_by_head(&cached.plan, &cached.wish, &stale.stored, length, received) {
             HeadUpdate::Keep => self.respond(head, ReplyBody::Fetched, None, now),
             HeadUpdate::Renew(renewed) => {
@@ -174,7 +180,7 @@ impl Exchange {
                 self.respond(head, ReplyBody::Whole(Bytes::new()), Some(store), now)
             }
             HeadUpdate::Invalidate => {
-                let what = What::Url(Arc::clone(&keeping.url));
+                let what = What::Url(cached.key.url().into());
                 self.state = State::Purging(Box::new(head), ReplyBody::Fetched);
                 Action::Purge(vec![Purge { what, is_soft: false }])
             }
@@ -184,39 +190,42 @@ impl Exchange {
     /// None came for what the cache was asked for first.
     pub(super) fn keep_nothing(
         &mut self,
-        mut keeping: Box<Keeping>,
+        keeping: &Keeping,
         failure: Failure,
         now: Timestamp,
     ) -> Result<Action, Fault> {
-        let may_stand_in = |stale: &mut Stale| serves_on_error(&keeping.cached.wish, &stale.stored, None, now);
-        match keeping.cached.stale.take_if(may_stand_in) {
-            Some(stale) if !self.has_responded => {
-                self.reason = Some(failure.reason());
-                self.said.detail = Some(failure.reason().as_str());
-                self.stand_in(&keeping.cached, &keeping.client, &stale, now)
-            }
-            _ => Err(failure.into()),
+        let detail = failure.reason().as_str();
+        if !self.has_responded
+            && let Some(action) = self.stand_in(&keeping.cached, &keeping.client, None, detail, now)
+        {
+            self.reason = Some(failure.reason());
+            return Ok(action);
         }
+        Err(failure.into())
     }
 
-    /// Answers with what is stale, for nothing better is to be had (RFC 5861 section 4).
+    /// Answers with what is stale, for nothing better is to be had (RFC 5861 section 4). None: it may not be used, or
+    /// does not have what the client asks for.
     pub(super) fn stand_in(
         &mut self,
         cached: &Cached,
         client: &HeaderMap,
-        stale: &Stale,
+        status: Option<StatusCode>,
+        detail: &'static str,
         now: Timestamp,
-    ) -> Result<Action, Fault> {
+    ) -> Option<Action> {
+        let stale = cached.stale.as_ref().filter(|stale| serves_on_error(&cached.wish, &stale.stored, status, now))?;
+        let (head, body) = stored_answer(&cached.wish, client, &stale.stored, stale.length, now)?;
+        self.released = Released::Failed;
         if self.has_responded {
-            return Ok(Action::Finish);
+            return Some(Action::Finish);
         }
         self.note(|| format!("stale, in place of an error: {}", cached.at));
         self.said.forward = Some(cached.forward);
         self.said.ttl_s = Some(stale.ttl_s);
-        self.said.detail = self.said.detail.or(Some("cache/stale-if-error"));
-        let action = self.respond_stored(&cached.wish, client, &stale.stored, stale.length, None, now);
-        let Some(Action::Respond(reply)) = action else { return Err(Failure::Internal.into()) };
-        Ok(Action::Respond(Reply { released: Released::Failed, ..reply }))
+        self.said.stands_in = true;
+        self.said.detail = Some(detail);
+        Some(self.respond(head, body, None, now))
     }
 
     /// Answers with what is stored: all of it, the part that the client asks for, or that nothing has changed. None: it
@@ -230,12 +239,24 @@ impl Exchange {
         store: Option<Store>,
         now: Timestamp,
     ) -> Option<Action> {
-        let mut head = head(stored.status);
-        head.headers = stored.headers.clone();
-        head.headers.insert(AGE, HeaderValue::from(stored.age(now).as_secs()));
-        let body = answer(wish, client, stored, length, &mut head, ReplyBody::Stored)?;
+        let (head, body) = stored_answer(wish, client, stored, length, now)?;
         Some(self.respond(head, body, store, now))
     }
+}
+
+/// The answer from what is stored. None: it asks for a part that is not stored.
+fn stored_answer(
+    wish: &Wish,
+    client: &HeaderMap,
+    stored: &Stored,
+    length: Option<u64>,
+    now: Timestamp,
+) -> Option<(response::Parts, ReplyBody)> {
+    let mut head = head(stored.status);
+    head.headers = stored.headers.clone();
+    head.headers.insert(AGE, HeaderValue::from(stored.age(now).as_secs()));
+    let body = answer(wish, client, stored, length, &mut head, ReplyBody::Stored)?;
+    Some((head, body))
 }
 
 /// What a client gets of a response: its head is changed accordingly. None: a part that is not stored.
@@ -297,9 +318,12 @@ impl Keeping {
     /// Where the body of what is stored comes from. A part that continues what is stored is put together with it
     /// (RFC 9111 section 3.4); then the piece is said that was fetched.
     fn body(&self, stored: &mut Stored) -> (StoreBody, Option<Piece>) {
-        let old = self.cached.stale.as_ref().map(|stale| &*stale.stored);
-        let (Extent::Part { length, .. }, Some(splice)) = (stored.extent, old.and_then(|old| splice(old, stored)))
-        else {
+        let splice = self.cached.stale.as_ref().and_then(|stale| {
+            // A body may be shorter than its head says.
+            let is_there = |splice: &Splice| stale.length.is_some_and(|length| splice.before.end.max(splice.after.end) <= length);
+            splice(&stale.stored, stored).filter(is_there)
+        });
+        let (Extent::Part { length, .. }, Some(splice)) = (stored.extent, splice) else {
             return (StoreBody::Fetched, None);
         };
         stored.extent = splice.extent;

@@ -25,6 +25,7 @@ use crate::rescue::Fault;
 use crate::{Failure, Pipeline, checks, client, decide, forward, rescue, respond};
 use cached::Cached;
 use keep::Keeping;
+pub use said::CacheResult;
 use said::Said;
 
 /// A request, as a shell has it.
@@ -60,6 +61,8 @@ pub struct Exchange {
     said: Said,
     reason: Option<Reason>,
     has_responded: bool,
+    /// What those who wait are told when a claim ends with nothing stored.
+    released: Released,
     trace: Trace,
     state: State,
 }
@@ -87,8 +90,8 @@ struct Fetching {
     is_upgrade: bool,
     /// What the cache does with its response.
     keeping: Option<Box<Keeping>>,
-    /// For a method that may change something: what was asked.
-    unsafe_url: Option<Arc<str>>,
+    /// For a method that may change something: the URL as it is in keys, and as it is.
+    changes: Option<(Arc<str>, String)>,
 }
 
 /// How a request went.
@@ -115,6 +118,7 @@ impl Exchange {
             said: Said::default(),
             reason: None,
             has_responded: false,
+            released: Released::Unshared,
             trace,
             state: State::Done,
         };
@@ -162,6 +166,11 @@ impl Exchange {
         self.pipeline.route(self.route?.0)
     }
 
+    /// What the cache did with it; none if it had nothing to do with it.
+    pub fn cache_result(&self) -> Option<CacheResult> {
+        self.said.result()
+    }
+
     /// Why it was not simply answered.
     pub fn reason(&self) -> Option<Reason> {
         self.reason
@@ -170,6 +179,11 @@ impl Exchange {
     /// The decisions, if they are noted.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What those who wait are told if a claim ends by [`Action::Finish`].
+    pub fn released_as(&self) -> Released {
+        self.released
     }
 
     /// Whether something is left to do when the client has its answer. If not, [`Input::Responded`] may be left out.
@@ -216,9 +230,10 @@ impl Exchange {
             Caching::Bypassed(bypass, url) => {
                 self.said.bypass(bypass);
                 self.note(|| format!("passed by: {bypass:?}"));
+                let url = url.filter(|_| !self.method.is_safe()).map(|url| (url, self.url(&ask)));
                 let action = self.fetch(ask, None, now);
                 if let State::Fetching(fetching) = &mut self.state {
-                    fetching.unsafe_url = url.filter(|_| !self.method.is_safe());
+                    fetching.changes = url;
                 }
                 action
             }
@@ -256,7 +271,7 @@ impl Exchange {
         };
         let is_upstream = matches!(to, Target::Upstream(_));
         let is_shared = keeping.as_ref().is_some_and(|keeping| keeping.is_for_all());
-        self.state = State::Fetching(Fetching { since: now, is_upstream, is_upgrade, keeping, unsafe_url: None });
+        self.state = State::Fetching(Fetching { since: now, is_upstream, is_upgrade, keeping, changes: None });
         let max_request_body = route.max_request_body;
         Ok(Action::Fetch(Fetch { to, head: request, is_upgrade, max_request_body, is_shared }))
     }
@@ -270,8 +285,8 @@ impl Exchange {
         if let Some(keeping) = fetching.keeping.take() {
             return self.keep(keeping, head, fetching.since, now);
         }
-        if let Some(url) = &fetching.unsafe_url {
-            let purges = self.invalidated(url, &head, fetching.since, now);
+        if let Some((of_keys, url)) = &fetching.changes {
+            let purges = self.invalidated(of_keys, url, &head, fetching.since, now);
             if !purges.is_empty() {
                 self.state = State::Purging(Box::new(head), ReplyBody::Fetched);
                 return Ok(Action::Purge(purges));
@@ -283,16 +298,36 @@ impl Exchange {
     fn failed(&mut self, fetching: Fetching, failure: Failure, now: Timestamp) -> Result<Action, Fault> {
         self.trace.note("fetch", None, || format!("failed after {} ms", now.since(fetching.since).as_millis()));
         match fetching.keeping {
-            Some(keeping) => self.keep_nothing(keeping, failure, now),
+            Some(keeping) => self.keep_nothing(&keeping, failure, now),
             None => Err(failure.into()),
         }
     }
 
     /// What a request has made invalid (RFC 9111 section 4.4).
-    fn invalidated(&self, url: &str, head: &response::Parts, since: Timestamp, now: Timestamp) -> Vec<Purge> {
+    fn invalidated(
+        &self,
+        of_keys: &Arc<str>,
+        url: &str,
+        head: &response::Parts,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Vec<Purge> {
         let request = &HeaderMap::new();
         let received = Received { method: &self.method, url, request, head, requested_at: since, received_at: now };
-        invalidated(received)
+        let mut purges = invalidated(received);
+        // The keys of a route may know less of the URL than there is.
+        if !purges.is_empty() && **of_keys != *url {
+            purges.push(Purge { what: What::Url(Arc::clone(of_keys)), is_soft: false });
+        }
+        purges
+    }
+
+    /// What a request asks for.
+    fn url(&self, ask: &Ask) -> String {
+        let is_https = self.sender.is_https;
+        let host = checks::Host::of(&ask.request.headers).normal(is_https);
+        let target = ask.request.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        format!("{}://{host}{target}", if is_https { "https" } else { "http" })
     }
 
     fn purge(&mut self, url: Arc<str>) -> Action {
@@ -348,7 +383,7 @@ impl Exchange {
             self.said.say(&self.pipeline, &plan, &mut head.headers);
         }
         self.trace.note("respond", None, || head.status.to_string());
-        self.answer(Reply { head, body, store, released: Released::Unshared })
+        self.answer(Reply { head, body, store, released: self.released })
     }
 
     fn redirect(&mut self, status: StatusCode, location: HeaderValue, now: Timestamp) -> Action {
@@ -380,6 +415,7 @@ impl Exchange {
     /// The only place where a fault becomes a response; see [`rescue`].
     fn rescue(&mut self, fault: Fault) -> Action {
         self.reason = Some(fault.row().reason);
+        self.released = Released::Failed;
         if self.has_responded {
             return Action::Finish;
         }

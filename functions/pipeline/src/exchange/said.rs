@@ -13,6 +13,41 @@ const OURS: [HeaderName; 3] = [
     HeaderName::from_static("cache-tag"),
 ];
 
+/// What the cache did with a request, in one word: for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheResult {
+    /// Answered with what is stored, and fresh.
+    Hit,
+    /// Answered with what is stored, and stale.
+    Stale,
+    /// Answered with what is stored, after the origin was asked whether it is still good.
+    Validated,
+    /// Answered with what was fetched for somebody else.
+    Collapsed,
+    /// Fetched.
+    Miss,
+    /// Passed by.
+    Bypass,
+}
+
+impl CacheResult {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Hit, Self::Stale, Self::Validated, Self::Collapsed, Self::Miss, Self::Bypass];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Validated => "validated",
+            Self::Collapsed => "collapsed",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
 /// What the cache did with a request so far.
 #[derive(Debug, Default)]
 pub(super) struct Said {
@@ -24,9 +59,27 @@ pub(super) struct Said {
     pub is_collapsed: bool,
     pub key: Option<Key>,
     pub detail: Option<&'static str>,
+    /// Whether a stale response stands in for one that could not be fetched.
+    pub stands_in: bool,
 }
 
 impl Said {
+    /// In one word; none if the cache had nothing to do with the request.
+    pub fn result(&self) -> Option<CacheResult> {
+        Some(match self.forward {
+            _ if self.is_hit && self.ttl_s.is_some_and(|ttl| ttl <= 0) => CacheResult::Stale,
+            _ if self.is_hit => CacheResult::Hit,
+            None => return None,
+            Some(_) if self.is_collapsed => CacheResult::Collapsed,
+            Some(Forward::Bypass | Forward::Method) => CacheResult::Bypass,
+            Some(_) if self.stands_in => CacheResult::Stale,
+            Some(_) if self.is_stored && self.forward_status == Some(StatusCode::NOT_MODIFIED) => {
+                CacheResult::Validated
+            }
+            Some(_) => CacheResult::Miss,
+        })
+    }
+
     pub fn bypass(&mut self, bypass: Bypass) {
         let (forward, detail) = match bypass {
             Bypass::Method => (Forward::Method, "cache/method"),

@@ -101,7 +101,7 @@ impl<P: Platform> Hands<P> {
                 Input::Purged
             }
             Action::Finish => {
-                self.release(platform, Released::Failed);
+                self.release(platform, exchange.released_as());
                 return Done::Finished;
             }
         })
