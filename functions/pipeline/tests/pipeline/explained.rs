@@ -1,6 +1,7 @@
 //! `tidegate explain` and `[[expect]]`.
 
 use http::{HeaderMap, Method, StatusCode};
+use tidegate_cache::Plan;
 use tidegate_pipeline::expect;
 use tidegate_pipeline::explain::{Explanation, Question, explain};
 
@@ -42,7 +43,7 @@ fn ask(edge: &str, url: &str) -> Explanation {
         country: None,
         answer: (StatusCode::OK, HeaderMap::new()),
     };
-    explain(&cached(edge), &question)
+    explain(&cached(edge, Plan::default()), &question)
 }
 
 #[test]
@@ -57,6 +58,7 @@ cache    nothing is stored for https://shop.example/p/1?x=1#upstream=stable  edg
 cache    fetched for all who want it                                         edge.toml:12
 rewrite  request fields: without cookie; set x-edge                          edge.toml:12
 fetch    GET /v1/p/1?x=1 from upstream stable                                edge.toml:4
+cache    not stored: cache/stale                                             edge.toml:12
 respond  200 OK
 
 > GET /v1/p/1?x=1  to upstream stable
@@ -70,6 +72,7 @@ respond  200 OK
 
 < 200 OK
 < via: 1.1 tidegate
+< cache-status: tidegate; fwd=uri-miss
 ";
     assert_eq!(ask(EDGE, "https://shop.example/p/1?x=1").to_string(), expected);
 }

@@ -10,10 +10,10 @@ const PROXY: [u8; 4] = [10, 0, 0, 7];
 
 #[test]
 fn a_plain_request() {
-    let Fetch { to, head, is_upgrade, shares, .. } =
+    let Fetch { to, head, is_upgrade, is_shared, .. } =
         sent(&pipeline(EDGE), start("GET", "/a?b=c", &[("accept", "*/*")]));
     assert_eq!(to, Target::Upstream(UpstreamId(0)));
-    assert_eq!((head.uri.to_string(), is_upgrade, shares), ("/a?b=c".to_owned(), false, None));
+    assert_eq!((head.uri.to_string(), is_upgrade, is_shared), ("/a?b=c".to_owned(), false, false));
     assert_eq!(
         names(&head.headers),
         ["accept", "forwarded", "host", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]

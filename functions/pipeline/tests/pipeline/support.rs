@@ -34,11 +34,11 @@ pub fn pipeline(text: &str) -> Arc<Pipeline> {
     Pipeline::new(edge(text))
 }
 
-/// All of its routes' responses are fresh for one second and stale for another.
-pub fn cached(text: &str) -> Arc<Pipeline> {
+/// All of its routes' responses are cached.
+pub fn cached(text: &str, plan: Plan) -> Arc<Pipeline> {
     let edge = edge(text);
-    let plan = Plan { fresh_for: Duration::from_secs(1), stale_for: Duration::from_secs(1) };
-    let cached = |route: &Route| Route { cache: Some(plan), ..route.clone() };
+    let plan = Arc::new(plan);
+    let cached = |route: &Route| Route { cache: Some(Arc::clone(&plan)), ..route.clone() };
     let routes = edge.routes.iter().map(|(matches, route)| (matches.clone(), cached(route))).collect();
     Pipeline::new(Edge { routes: Table::new(routes), ..edge })
 }

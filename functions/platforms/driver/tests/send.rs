@@ -1,10 +1,11 @@
 //! Futures are Send where the platform's are, so that a shell with many threads can spawn them.
 
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use tidegate_cache::Key;
+use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
 use tidegate_driver::{Claimed, Found, Platform, later, run};
 use tidegate_pipeline::{Action, Exchange, Failure, Fetch, Released, Store};
@@ -37,19 +38,21 @@ impl Platform for Threaded {
         Claimed::Held(())
     }
 
-    async fn wait(&self, (): ()) -> Result<Found<Bytes>, Released> {
+    async fn wait(&self, (): (), _: Duration) -> Result<Found<Bytes>, Released> {
         Err(Released::Gone)
     }
 
-    fn store(&self, (): (), _: Store, body: Bytes) -> Bytes {
-        body
+    async fn store(&self, (): (), _: Store, fetched: Option<Bytes>, found: Option<Bytes>) -> Bytes {
+        fetched.or(found).unwrap_or_default()
     }
 
-    async fn store_whole(&self, (): (), _: Store, _: Bytes) {}
+    async fn settled(&self, _: Bytes) {}
 
-    fn decline(&self, (): ()) {}
+    fn release(&self, (): (), _: Released) {}
 
-    fn stored_body(&self, entry: Bytes) -> Bytes {
+    async fn purge(&self, _: Vec<Purge>) {}
+
+    fn stored_body(&self, entry: Bytes, _: Option<Vec<Piece>>) -> Bytes {
         entry
     }
 }
