@@ -60,6 +60,7 @@ impl Changes {
     }
 
     /// How many names.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
