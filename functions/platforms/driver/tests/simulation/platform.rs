@@ -1,29 +1,31 @@
 //! A place with a store, claims and a scripted upstream.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
-use std::future::{Future, poll_fn};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, response};
-use tidegate_cache::Key;
+use http::{HeaderMap, Response, StatusCode};
+use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
 use tidegate_driver::{Claimed, Found, Platform};
-use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, Stored};
+use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, StoreBody};
 
-use crate::clock::Sim;
+use crate::body::Body;
+use crate::clock::{Sim, within};
+use crate::store::{Arriving, Cache, Claim, End, Waiting};
 
 /// What the upstream answers.
 #[derive(Clone)]
 pub struct Answer {
     pub delay: Duration,
-    pub result: Result<HeaderMap, Failure>,
+    pub result: Result<(StatusCode, HeaderMap), Failure>,
     pub chunks: Vec<Bytes>,
     /// Before each chunk, and before the end.
     pub pause: Duration,
+    /// Whether it breaks off instead of ending.
+    pub breaks: bool,
 }
 
 type Upstream = Box<dyn Fn(&Fetch, u64) -> Answer>;
@@ -32,31 +34,11 @@ type Upstream = Box<dyn Fn(&Fetch, u64) -> Answer>;
 pub struct World {
     pub sim: Rc<Sim>,
     upstream: Upstream,
-    entries: RefCell<HashMap<Key, Entry>>,
-    claims: RefCell<HashMap<Key, Rc<Slot>>>,
+    pub cache: Rc<Cache>,
     /// When fetches began, by target.
     pub fetches: RefCell<Vec<(String, Timestamp)>>,
     /// How many fetches are under way, and how many there were at most, by target.
     under_way: RefCell<HashMap<String, (usize, usize)>>,
-}
-
-struct Entry {
-    stored_at: Timestamp,
-    head: response::Parts,
-    body: Bytes,
-}
-
-/// A claim, as those see it who wait.
-#[derive(Default)]
-struct Slot {
-    outcome: Cell<Option<Outcome>>,
-    wakers: RefCell<Vec<Waker>>,
-}
-
-#[derive(Clone, Copy)]
-enum Outcome {
-    Stored,
-    Released(Released),
 }
 
 impl World {
@@ -64,8 +46,7 @@ impl World {
         Rc::new(Self {
             sim: Rc::clone(sim),
             upstream: Box::new(upstream),
-            entries: RefCell::default(),
-            claims: RefCell::default(),
+            cache: Rc::default(),
             fetches: RefCell::default(),
             under_way: RefCell::default(),
         })
@@ -82,7 +63,7 @@ impl World {
 
     /// Nothing is left over but what is stored.
     pub fn assert_quiet(&self) {
-        assert!(self.claims.borrow().is_empty(), "claims are left");
+        assert_eq!(self.cache.held(), 0, "claims are left");
         assert!(self.under_way.borrow().values().all(|(now, _)| *now == 0), "fetches are left");
     }
 }
@@ -93,7 +74,7 @@ pub struct Place(pub Rc<World>);
 
 impl Platform for Place {
     type Body = Body;
-    type Entry = Bytes;
+    type Entry = Rc<Arriving>;
     type Claim = Claim;
     type Waiting = Waiting;
 
@@ -107,154 +88,105 @@ impl Platform for Place {
 
     async fn fetch(&self, _: &Exchange, fetch: Fetch, body: Option<Body>) -> Result<Response<Body>, Failure> {
         let world = &self.0;
-        assert!(body.is_none() || fetch.shares.is_none(), "one client's body would decide what others get");
+        assert!(body.is_none() || !fetch.is_shared, "one client's body would decide what others get");
         let target = fetch.head.uri.to_string();
         let number = world.fetch_count() as u64;
         world.fetches.borrow_mut().push((target.clone(), world.sim.now()));
         let under_way = UnderWay::begin(world, target);
         let answer = (world.upstream)(&fetch, number);
         world.sim.sleep(answer.delay).await;
+        let (status, headers) = answer.result?;
         let mut response = Response::new(Body::Slow {
             sim: Rc::clone(&world.sim),
             chunks: answer.chunks.into(),
             pause: answer.pause,
+            breaks: answer.breaks,
             _under_way: under_way,
         });
-        *response.headers_mut() = answer.result?;
+        (*response.status_mut(), *response.headers_mut()) = (status, headers);
         Ok(response)
     }
 
-    async fn lookup(&self, key: &Key) -> Option<Found<Bytes>> {
+    async fn lookup(&self, key: &Key) -> Option<Found<Rc<Arriving>>> {
         self.0.sim.sleep(Duration::ZERO).await;
-        self.0.found(key)
+        self.0.cache.lookup(key)
     }
 
     async fn claim(&self, key: &Key, seen: Option<Timestamp>) -> Claimed<Claim, Waiting> {
         self.0.sim.sleep(Duration::ZERO).await;
-        if let Some(slot) = self.0.claims.borrow().get(key) {
-            return Claimed::Taken(Waiting { key: key.clone(), slot: Rc::clone(slot) });
-        }
-        if self.0.entries.borrow().get(key).map(|entry| entry.stored_at) != seen {
-            return Claimed::Changed;
-        }
-        let slot = Rc::<Slot>::default();
-        self.0.claims.borrow_mut().insert(key.clone(), Rc::clone(&slot));
-        Claimed::Held(Claim { world: Rc::clone(&self.0), key: key.clone(), slot, outcome: Released::Gone.into() })
+        self.0.cache.claim(key, seen)
     }
 
-    async fn wait(&self, waiting: Waiting) -> Result<Found<Bytes>, Released> {
-        match waiting.slot.ended().await {
-            Outcome::Stored => self.0.found(&waiting.key).ok_or(Released::Gone),
-            Outcome::Released(released) => Err(released),
-        }
+    async fn wait(&self, waiting: Waiting, at_most: Duration) -> Result<Found<Rc<Arriving>>, Released> {
+        within(&self.0.sim, at_most, waiting.wait()).await.unwrap_or(Err(Released::TooLong))
     }
 
-    fn store(&self, claim: Claim, store: Store, body: Body) -> Body {
-        Body::Tee { inner: Box::new(body), into: Some((claim, store, Vec::new())) }
-    }
-
-    async fn store_whole(&self, claim: Claim, store: Store, body: Body) {
-        self.store(claim, store, body).read().await;
-    }
-
-    fn decline(&self, mut claim: Claim) {
-        claim.outcome = Released::Unshared.into();
-    }
-
-    fn stored_body(&self, entry: Bytes) -> Body {
-        Body::Whole(Some(entry))
-    }
-}
-
-impl World {
-    fn found(&self, key: &Key) -> Option<Found<Bytes>> {
-        let entries = self.entries.borrow();
-        let entry = entries.get(key)?;
-        let stored = Stored { stored_at: entry.stored_at, head: entry.head.clone() };
-        Some(Found { stored, entry: entry.body.clone() })
-    }
-}
-
-impl Slot {
-    fn ended(&self) -> impl Future<Output = Outcome> + '_ {
-        poll_fn(|context| match self.outcome.get() {
-            Some(outcome) => Poll::Ready(outcome),
-            None => {
-                self.wakers.borrow_mut().push(context.waker().clone());
-                Poll::Pending
+    async fn store(
+        &self,
+        claim: Claim,
+        store: Store,
+        fetched: Option<Body>,
+        found: Option<Rc<Arriving>>,
+    ) -> Rc<Arriving> {
+        let (before, after) = match (&store.body, found) {
+            (StoreBody::Fetched, None) => (Bytes::new(), Bytes::new()),
+            (StoreBody::Spliced(splice), Some(old)) => (old.piece(&splice.before), old.piece(&splice.after)),
+            (StoreBody::Found, Some(old)) => {
+                claim.offer(&store.stored, &old);
+                claim.keep(store.key, store.stored, Rc::clone(&old), store.markers);
+                return old;
             }
-        })
+            (body, _) => panic!("{body:?} without what was found"),
+        };
+        let arriving = Rc::<Arriving>::default();
+        claim.offer(&store.stored, &arriving);
+        let filling = Rc::clone(&arriving);
+        let fetched = fetched.unwrap_or_else(|| panic!("nothing was fetched"));
+        self.0.sim.spawn(fill(claim, store, fetched, before, after, filling));
+        arriving
+    }
+
+    async fn settled(&self, entry: Rc<Arriving>) {
+        entry.settled().await;
+    }
+
+    fn release(&self, claim: Claim, released: Released) {
+        claim.release(released);
+    }
+
+    async fn purge(&self, purges: Vec<Purge>) {
+        self.0.sim.sleep(Duration::ZERO).await;
+        self.0.cache.purge(purges);
+    }
+
+    fn stored_body(&self, entry: Rc<Arriving>, pieces: Option<Vec<Piece>>) -> Body {
+        let whole = || vec![Piece::Range(0..u64::MAX)];
+        Body::Stored { arriving: entry, pieces: pieces.unwrap_or_else(whole).into(), taken: 0 }
     }
 }
 
-/// A claim. However it ends, all who wait are woken.
-pub struct Claim {
-    world: Rc<World>,
-    key: Key,
-    slot: Rc<Slot>,
-    outcome: Outcome,
-}
-
-impl From<Released> for Outcome {
-    fn from(released: Released) -> Self {
-        Self::Released(released)
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.world.claims.borrow_mut().remove(&self.key);
-        self.slot.outcome.set(Some(self.outcome));
-        self.slot.wakers.take().into_iter().for_each(Waker::wake);
-    }
-}
-
-pub struct Waiting {
-    key: Key,
-    slot: Rc<Slot>,
-}
-
-pub enum Body {
-    Whole(Option<Bytes>),
-    Slow { sim: Rc<Sim>, chunks: VecDeque<Bytes>, pause: Duration, _under_way: UnderWay },
-    Tee { inner: Box<Body>, into: Option<(Claim, Store, Vec<u8>)> },
-}
-
-impl Body {
-    pub async fn next(&mut self) -> Option<Bytes> {
-        match self {
-            Self::Whole(bytes) => bytes.take(),
-            Self::Slow { sim, chunks, pause, .. } => {
-                sim.sleep(*pause).await;
-                chunks.pop_front()
-            }
-            Self::Tee { inner, into } => {
-                let chunk = Box::pin(inner.next()).await;
-                match (&chunk, into) {
-                    (Some(chunk), Some((_, _, kept))) => kept.extend_from_slice(chunk),
-                    (None, into) => keep(into.take()),
-                    _ => {}
-                }
-                chunk
-            }
+/// Reads a body to its end, whoever reads it meanwhile. What is compressed stands in brackets.
+async fn fill(claim: Claim, store: Store, mut body: Body, before: Bytes, after: Bytes, into: Rc<Arriving>) {
+    let mut claim = Some(claim);
+    into.push(&before);
+    store.coding.iter().for_each(|coding| into.push(format!("{}(", coding.as_str()).as_bytes()));
+    loop {
+        match body.next().await {
+            Some(Ok(chunk)) => into.push(&chunk),
+            // The claim is dropped: one of those who come next tries again.
+            Some(Err(_)) => return into.end(End::CutOff),
+            None => break,
+        }
+        if into.len() as u64 > store.max_body {
+            claim.take().into_iter().for_each(|claim| claim.release(Released::Unshared));
         }
     }
-
-    pub async fn read(mut self) -> Bytes {
-        let mut all = Vec::new();
-        while let Some(chunk) = self.next().await {
-            all.extend_from_slice(&chunk);
-        }
-        all.into()
+    store.coding.iter().for_each(|_| into.push(b")"));
+    into.push(&after);
+    into.end(End::Whole);
+    if let Some(claim) = claim {
+        claim.keep(store.key, store.stored, into, store.markers);
     }
-}
-
-fn keep(whole: Option<(Claim, Store, Vec<u8>)>) {
-    let Some((mut claim, store, body)) = whole else { return };
-    let stored_at = claim.world.sim.now();
-    let entry = Entry { stored_at, head: store.head, body: body.into() };
-    claim.world.entries.borrow_mut().insert(store.key, entry);
-    claim.outcome = Outcome::Stored;
 }
 
 /// A fetch, from its request to the end of its body.
