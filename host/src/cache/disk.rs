@@ -4,6 +4,7 @@
 //! supersedes or removes a response lies behind it and is deleted after it: nothing that was replaced or removed comes
 //! back, after no restart and no `kill -9` (but for the last writes, if they did not reach the system). Where the disk
 //! has lost what lay behind, all that lay before is forgotten too. What is read is checked, and if damaged, is a miss.
+//! (This is why it is not foyer 0.22, which was tried: after restarts it found what had been replaced or removed.)
 //!
 //! The index is in memory, about 40 bytes a response; each response is charged at least [`ENTRY_BYTES_LEAST`] of the
 //! disk, which bounds it. Threads of its own do all reading and writing: no core ever waits for the disk.

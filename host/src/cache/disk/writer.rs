@@ -121,8 +121,8 @@ pub struct Writer {
     next_number: u32,
     /// Nothing is written before this.
     resume_at: Option<Instant>,
-    /// Holds the lock of the folder.
-    _lock: File,
+    /// The file whose lock makes the folder ours.
+    lock: File,
 }
 
 /// The segment that is being written.
@@ -164,7 +164,7 @@ impl Writer {
             active,
             next_number: newest.saturating_add(1),
             resume_at: None,
-            _lock: lock,
+            lock,
         };
         thread::Builder::new().name("cache-write".into()).spawn(move || writer.run(jobs))?;
         Ok(Queue { shared: shared.clone(), jobs: sender, waiting })
@@ -348,7 +348,7 @@ impl Writer {
         self.shared.index.forget_written();
     }
 
-    /// Finishes the segment, and has the disk know of it.
+    /// Finishes the segment, has the disk know of it, and gives up the folder.
     fn end(&mut self) {
         if let Some(active) = self.active.take() {
             let file = active.segment.clone();
@@ -357,6 +357,10 @@ impl Writer {
                 self.shared.count_error();
                 tracing::warn!(%error, "cache: the disk may not have the last responses");
             }
+        }
+        // Closing the file is not enough while a process that was just forked still has it.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "cache: the folder is still locked");
         }
     }
 }

@@ -85,6 +85,33 @@ async fn one_damaged_body_costs_one_response() {
     assert_eq!(disk.counts().errors, 1, "found once, forgotten then");
 }
 
+/// Of the segment that was being written there is no list: where a header is damaged, all behind it is lost, and with it
+/// what it superseded.
+#[tokio::test]
+async fn a_damaged_header_where_there_is_no_list_costs_all_that_is_older() {
+    let bench = Bench::new();
+    let disk = bench.open().await;
+    fill(&disk).await;
+    disk.settled().await;
+    // As if the process was killed now.
+    let copy = Bench::new();
+    for file in bench.files() {
+        fs::copy(&file, copy.folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+    fs::copy(bench.folder.path().join("tidegate-cache"), copy.folder.path().join("tidegate-cache")).unwrap();
+    let again = copy.open().await;
+    assert_eq!(check(&again, "whole").await, 60 - 9);
+    again.close().await;
+    let newest = bench.files().pop().unwrap();
+    fs::copy(&newest, copy.folder.path().join(newest.file_name().unwrap())).unwrap();
+    flip(&copy.files().pop().unwrap(), 30, 0);
+    let again = copy.open().await;
+    assert_eq!(check(&again, "damaged").await, 0);
+    again.put(&key(1), &record("", &body(1, VERSIONS, 2500), VERSIONS));
+    again.settled().await;
+    assert_eq!(check(&again, "after it").await, 1);
+}
+
 /// Each file in turn, damaged as a whole.
 #[tokio::test]
 async fn files_may_be_cut_emptied_or_gone() {
