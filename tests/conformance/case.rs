@@ -2,12 +2,13 @@
 //!
 //! A key that is not here is an error, so that a case never says something that nobody looks at.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::pattern::Pattern;
@@ -59,25 +60,60 @@ pub enum Need {
     SilentNetwork,
     /// The function `echo`, which gives back the body it gets.
     Function,
+    /// Time passes that nobody can wait for.
+    Time,
+    /// Bodies of responses arrive in pieces.
+    Pieces,
+    /// What is stored is compressed.
+    Compression,
 }
 
 /// A request, what the upstream does with it, what must come of it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
+    /// How much time passes before it.
+    #[serde(default, deserialize_with = "read::time")]
+    pub advance: Duration,
+    /// What the operator has forgotten before it.
+    pub purge: Option<Purge>,
     /// What the client sends.
     pub request: Request,
     /// What the upstream does: an entry for each request that it gets. It must get exactly as many.
-    #[serde(default, deserialize_with = "one_or_many")]
+    #[serde(default, deserialize_with = "read::one_or_many")]
     pub origin: Vec<Origin>,
     /// What must come of it.
     pub expect: Expect,
     /// Exchanges that take place when the upstream has this request and has not answered it yet.
     #[serde(default)]
     pub meanwhile: Vec<Exchange>,
+    /// Exchanges that begin then, and end behind this one.
+    #[serde(default)]
+    pub waiting: Vec<Exchange>,
+    /// What the upstream does with requests that come when the client has its response: it does not answer before.
+    #[serde(default, deserialize_with = "read::one_or_many")]
+    pub later: Vec<Origin>,
     /// How often this happens.
     #[serde(default = "once")]
     pub repeat: u32,
+}
+
+/// What is to be forgotten, as the admin side of the host takes it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Purge {
+    /// URLs, whole.
+    pub urls: Vec<String>,
+    /// How URLs begin.
+    pub prefixes: Vec<String>,
+    /// Hosts.
+    pub hosts: Vec<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// All there is.
+    pub everything: bool,
+    /// It is only marked stale.
+    pub soft: bool,
 }
 
 /// What the client sends.
@@ -122,6 +158,9 @@ pub struct Request {
     /// Whether the client then says that nothing more will come.
     #[serde(default)]
     pub ends: bool,
+    /// Whether the client goes away when the upstream has the request.
+    #[serde(default)]
+    pub leaves: bool,
 }
 
 /// The version of a message.
@@ -171,8 +210,11 @@ pub struct Origin {
     #[serde(default)]
     pub early: bool,
     /// How long it waits before the head of its response.
-    #[serde(default, deserialize_with = "milliseconds")]
+    #[serde(default, deserialize_with = "read::time")]
     pub delay: Duration,
+    /// Whether it sends half of the body at once, and the rest when what happens meanwhile is over.
+    #[serde(default)]
+    pub in_halves: bool,
     /// How it ends, if not in order.
     pub then: Option<Then>,
     /// What it sends once the protocol is changed.
@@ -240,6 +282,9 @@ pub struct Expect {
     /// What the upstream must get, each time; `false`: nothing; `"broken off"`: nothing, or what is no whole request.
     #[serde(default)]
     pub sent: Sent,
+    /// What it must get when the client has its response.
+    #[serde(default)]
+    pub later: SentRequest,
     /// What the client must get.
     #[serde(default)]
     pub response: Response,
@@ -324,57 +369,6 @@ impl Default for Sent {
     fn default() -> Self {
         Self::Request(Box::default())
     }
-}
-
-impl<'de> Deserialize<'de> for Host {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(host) => Ok(Self(Some(host))),
-            toml::Value::Boolean(false) => Ok(Self(None)),
-            other => Err(D::Error::custom(format!("a host, or false for none, not {other:?}"))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Down {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::Boolean(true) => Ok(Self::Refused),
-            toml::Value::String(how) if how == "silent" => Ok(Self::Silent),
-            other => Err(D::Error::custom(format!("true or \"silent\", not {other:?}"))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Sent {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::Boolean(false) => Ok(Self::Nothing),
-            toml::Value::String(what) if what == "broken off" => Ok(Self::BrokenOff),
-            table @ toml::Value::Table(_) => SentRequest::deserialize(table)
-                .map(|request| Self::Request(Box::new(request)))
-                .map_err(D::Error::custom),
-            other => Err(D::Error::custom(format!("what is sent, false, or \"broken off\", not {other:?}"))),
-        }
-    }
-}
-
-/// A table, or a list of tables.
-fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Origin>, D::Error> {
-    let value = toml::Value::deserialize(deserializer)?;
-    let read = |value: toml::Value| Origin::deserialize(value).map_err(D::Error::custom);
-    match value {
-        toml::Value::Array(items) => items.into_iter().map(read).collect(),
-        one => read(one).map(|one| vec![one]),
-    }
-}
-
-/// A time such as `"40ms"`.
-fn milliseconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let number = text.strip_suffix("ms").and_then(|number| number.parse().ok());
-    let number = number.ok_or_else(|| D::Error::custom(format!("a time such as \"40ms\", not {text:?}")))?;
-    Ok(Duration::from_millis(number))
 }
 
 fn once() -> u32 {

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::SHELLS;
-use crate::case::{Case, Down, Exchange, Need, Origin, Sent};
+use crate::case::{Case, Down, Exchange, Need, Origin, Sent, Then};
 
 /// The stages of a request: the folders of cases.
-pub const STAGES: [&str; 8] = ["checks", "client", "route", "split", "rewrite", "proxy", "faults", "respond"];
+pub const STAGES: [&str; 9] = ["checks", "client", "route", "split", "rewrite", "cache", "proxy", "faults", "respond"];
+
+/// Time that a shell without a clock of its own waits for. What takes longer is not tried there.
+pub const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// A case and where it is.
 #[derive(Clone, Debug)]
@@ -146,10 +150,13 @@ fn check_exchange(exchange: &Exchange) -> Result<(), String> {
     if !request.trailers.is_empty() && request.chunks.is_none() {
         return Err("trailers follow chunks".to_owned());
     }
-    if !exchange.meanwhile.is_empty() && (exchange.origin.len() != 1 || exchange.repeat != 1) {
+    if exchange.has_others() && (exchange.origin.len() != 1 || exchange.repeat != 1) {
         return Err("what happens meanwhile happens during one request".to_owned());
     }
-    exchange.meanwhile.iter().try_for_each(check_exchange)
+    if exchange.waiting.iter().any(Exchange::has_others) {
+        return Err("during a request that waits nothing else happens".to_owned());
+    }
+    exchange.meanwhile.iter().chain(&exchange.waiting).try_for_each(check_exchange)
 }
 
 impl Case {
@@ -157,14 +164,21 @@ impl Case {
     pub fn all_needs(&self) -> BTreeSet<Need> {
         let mut needs: BTreeSet<Need> = self.needs.iter().copied().collect();
         self.exchanges.iter().for_each(|exchange| exchange.needs(&mut needs));
-        if self.edge.get_ref().contains("function") {
-            needs.insert(Need::Function);
+        for (need, word) in [(Need::Function, "function"), (Need::Compression, "compress")] {
+            if self.edge.get_ref().contains(word) {
+                needs.insert(need);
+            }
         }
         needs
     }
 }
 
 impl Exchange {
+    /// Whether something happens while the upstream has its request.
+    pub fn has_others(&self) -> bool {
+        !self.meanwhile.is_empty() || !self.waiting.is_empty() || self.request.leaves
+    }
+
     fn asks_whether_kept(&self) -> bool {
         matches!(&self.expect.sent, Sent::Request(request) if request.kept.is_some())
     }
@@ -178,10 +192,19 @@ impl Exchange {
             (Need::Tunnel, request.tunnel.is_some() || origin.iter().any(|origin| origin.tunnel.is_some())),
             (Need::ClientAddress, !request.from.is_loopback() || request.from.to_string() != "127.0.0.1"),
             (Need::UpstreamBytes, origin.iter().any(|origin| origin.bytes.is_some())),
-            (Need::Connections, origin.len() > 1 || self.asks_whether_kept()),
+            (Need::Connections, origin.iter().any(Origin::is_retried) || self.asks_whether_kept()),
+            (Need::Time, self.advance > WAIT_MAX),
+            (Need::Pieces, origin.iter().any(|origin| origin.in_halves)),
             (Need::SilentNetwork, origin.iter().any(|origin| origin.down == Down::Silent)),
         ];
         needs.extend(shown.into_iter().filter(|(_, is_needed)| *is_needed).map(|(need, _)| need));
-        self.meanwhile.iter().for_each(|exchange| exchange.needs(needs));
+        self.meanwhile.iter().chain(&self.waiting).for_each(|exchange| exchange.needs(needs));
+    }
+}
+
+impl Origin {
+    /// Whether a request may be sent once more because of it.
+    fn is_retried(&self) -> bool {
+        matches!(self.then, Some(Then::Close | Then::Reset)) && self.status.is_none()
     }
 }

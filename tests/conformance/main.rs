@@ -11,6 +11,7 @@ mod pattern;
 mod run;
 mod shell;
 mod simulated;
+mod texts;
 mod wire;
 
 use std::path::Path;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = pairs.into_iter().filter_map(trial).collect();
     trials.push(Trial::test("conformance::patterns", || {
         pattern::check_self();
+        texts::check_self();
         Ok(())
     }));
     harness::trial::run(trials)

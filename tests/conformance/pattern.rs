@@ -1,6 +1,7 @@
 //! What a text must be: how cases say what they expect.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use serde::de::{self, Visitor};
@@ -14,7 +15,7 @@ pub enum Pattern {
     Present,
     /// Exactly this. Several lines of a field are compared as one, with `, ` between them.
     Exact(String),
-    /// `~` and a text in which `*` stands for anything: `"~edge;dur=*"`.
+    /// `~` and a text in which `*` stands for anything, and `{1..5}` for one of these numbers: `"~edge;dur=*"`.
     Glob(String),
 }
 
@@ -42,19 +43,27 @@ impl Pattern {
     }
 }
 
-/// Whether a text is a glob's: what stands between its stars, in order, and both ends.
+/// Whether a text is a glob's: what stands between its stars and ranges, in order, and both ends.
 fn glob_fits(glob: &str, text: &str) -> bool {
-    let Some((first, rest)) = glob.split_once('*') else { return glob == text };
-    let Some(mut text) = text.strip_prefix(first) else { return false };
-    let mut pieces: Vec<&str> = rest.split('*').collect();
-    let last = pieces.pop().unwrap_or_default();
-    for piece in pieces {
-        match text.split_once(piece) {
-            Some((_, behind)) => text = behind,
-            None => return false,
-        }
+    if let Some(rest) = glob.strip_prefix('*') {
+        return text.char_indices().any(|(at, _)| glob_fits(rest, &text[at..])) || glob_fits(rest, "");
     }
-    text.ends_with(last)
+    if let Some((range, rest)) = range(glob) {
+        let is_digit = |c: char| c.is_ascii_digit() || c == '-';
+        let end = text.find(|c| !is_digit(c)).unwrap_or(text.len());
+        return text[..end].parse().is_ok_and(|number| range.contains(&number)) && glob_fits(rest, &text[end..]);
+    }
+    match (glob.chars().next(), text.chars().next()) {
+        (Some(one), Some(other)) => one == other && glob_fits(&glob[one.len_utf8()..], &text[other.len_utf8()..]),
+        (one, other) => one == other,
+    }
+}
+
+/// The range that a glob begins with, and what is behind it.
+fn range(glob: &str) -> Option<(RangeInclusive<i64>, &str)> {
+    let (inside, rest) = glob.strip_prefix('{')?.split_once('}')?;
+    let (first, last) = inside.split_once("..")?;
+    Some((first.parse().ok()?..=last.parse().ok()?, rest))
 }
 
 impl fmt::Display for Pattern {
@@ -107,6 +116,13 @@ pub fn check_self() {
         ("a", "ab", false),
         ("a*b*c", "a--b--c", true),
         ("a*b*c", "a--c--b", false),
+        ("{1..3}", "3", true),
+        ("{1..3}", "4", false),
+        ("{1..3}", "", false),
+        ("a; ttl={-5..-3}; b", "a; ttl=-4; b", true),
+        ("a; ttl={-5..-3}; b", "a; ttl=4; b", false),
+        ("*={1..3}", "a=b=2", true),
+        ("{a}*", "{a}b", true),
     ];
     for (glob, text, fits) in table {
         assert_eq!(glob_fits(glob, text), fits, "{glob} {text}");

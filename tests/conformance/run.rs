@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::case::{Exchange, FieldPatterns, Fields, InterimPattern, Request, Response, Sent, SentRequest};
+use crate::case::{Exchange, FieldPatterns, Fields, InterimPattern, Origin, Request, Response, Sent, SentRequest};
 use crate::load::Loaded;
 use crate::pattern::Pattern;
-use crate::shell::{Running, Seen, SeenRequest, SeenResponse, Shell, joined};
+use crate::shell::{Flight, Running, Script, Seen, SeenRequest, SeenResponse, Shell, joined};
+use crate::texts::Texts;
 
 /// Runs a case.
 ///
@@ -15,8 +16,8 @@ use crate::shell::{Running, Seen, SeenRequest, SeenResponse, Shell, joined};
 /// Everything that is not as the case says.
 pub fn run(shell: &dyn Shell, case: &Loaded) -> Result<(), String> {
     let running = shell.start(case);
-    let variables = running.variables();
-    let mut run = Run { running, variables, cookies: Cookies::default(), bodies: Vec::new(), misses: Vec::new() };
+    let texts = Texts::new(running.variables(), running.beginning_s());
+    let mut run = Run { running, texts, cookies: Cookies::default(), bodies: Vec::new(), misses: Vec::new() };
     for exchange in &case.case.exchanges {
         for _ in 0..exchange.repeat {
             run.exchange(exchange);
@@ -28,7 +29,7 @@ pub fn run(shell: &dyn Shell, case: &Loaded) -> Result<(), String> {
 
 struct Run {
     running: Box<dyn Running>,
-    variables: BTreeMap<&'static str, String>,
+    texts: Texts,
     cookies: Cookies,
     /// The bodies of the responses so far.
     bodies: Vec<Bytes>,
@@ -37,18 +38,47 @@ struct Run {
 
 impl Run {
     fn exchange(&mut self, exchange: &Exchange) {
-        let request = self.prepare(&exchange.request);
-        let what = format!("{} {}", request.method, request.target);
-        let origin: Vec<_> = exchange.origin.iter().map(|origin| origin.map(&|text| self.fill(text))).collect();
-        let flight = self.running.begin(&request, &origin, !exchange.meanwhile.is_empty());
+        let flight = self.begin(exchange);
+        if exchange.origin.iter().any(|origin| origin.in_halves) {
+            self.running.settle();
+        }
         for other in &exchange.meanwhile {
             self.exchange(other);
         }
-        let seen = flight.finish();
+        let again = |other: &'_ Exchange| 0..other.repeat;
+        let others = exchange.waiting.iter().flat_map(|other| again(other).map(move |_| other));
+        let waiting: Vec<_> = others.map(|other| (other, self.begin(other))).collect();
+        if !waiting.is_empty() {
+            self.running.settle();
+        }
+        self.end(exchange, flight);
+        for (other, flight) in waiting {
+            self.end(other, flight);
+        }
+    }
 
-        let mut misses = Misses { variables: &self.variables, found: Vec::new() };
+    fn begin(&mut self, exchange: &Exchange) -> Box<dyn Flight> {
+        if !exchange.advance.is_zero() {
+            self.running.advance(exchange.advance);
+        }
+        if let Some(purge) = &exchange.purge {
+            self.running.purge(purge);
+        }
+        let request = self.prepare(&exchange.request);
+        let fill =
+            |origins: &[Origin]| origins.iter().map(|origin| origin.map(&|text| self.texts.fill(text))).collect();
+        let (origin, later) = (fill(&exchange.origin), fill(&exchange.later));
+        let script = Script { origin, later, is_held: exchange.has_others() };
+        self.running.begin(&request, script)
+    }
+
+    fn end(&mut self, exchange: &Exchange, flight: Box<dyn Flight>) {
+        let seen = flight.finish();
+        let mut misses = Misses { texts: &self.texts, found: Vec::new() };
         misses.sent(exchange, &seen);
         match &seen.response {
+            Ok(_) if exchange.request.leaves => misses.add("response", "the client is gone"),
+            Err(_) if exchange.request.leaves => {}
             Err(error) => misses.add("response", error),
             Ok(response) => {
                 misses.response(&exchange.expect.response, response);
@@ -58,43 +88,20 @@ impl Run {
         }
         let found = misses.found;
         if !found.is_empty() {
-            self.misses.push(format!(
-                "  exchange {}, {what}\n    {}\n    seen: {seen:?}",
-                self.bodies.len() + 1,
-                found.join("\n    ")
-            ));
+            let Request { method, target, .. } = &exchange.request;
+            let (number, found) = (self.bodies.len() + 1, found.join("\n    "));
+            self.misses.push(format!("  exchange {number}, {method} {target}\n    {found}\n    seen: {seen:?}"));
         }
         self.bodies.push(seen.response.map(|response| response.body).unwrap_or_default());
     }
 
     /// The request with everything in it that is only known now.
     fn prepare(&self, request: &Request) -> Request {
-        let mut request = request.map(&|text| self.fill(text));
+        let mut request = request.map(&|text| self.texts.fill(text));
         let cookies = Some(self.cookies.to_string()).filter(|cookies| request.cookies && !cookies.is_empty());
         request.fields.extend(cookies.map(|cookies| ("cookie".to_owned(), cookies)));
         request
     }
-
-    fn fill(&self, text: &str) -> String {
-        fill(&self.variables, text)
-    }
-}
-
-/// A text with what stands for `${NAME}`, and for `${TEXT*100}`: the text, so often.
-fn fill(variables: &BTreeMap<&'static str, String>, text: &str) -> String {
-    let (mut filled, mut rest) = (String::new(), text);
-    while let Some((before, (inside, after))) =
-        rest.split_once("${").and_then(|(before, behind)| Some((before, behind.split_once('}')?)))
-    {
-        filled += before;
-        filled += &match (variables.get(inside), inside.rsplit_once('*')) {
-            (Some(value), _) => value.clone(),
-            (None, Some((text, count))) => text.repeat(count.parse().expect("${TEXT*NUMBER}")),
-            (None, None) => panic!("nothing is called {inside:?} in a case"),
-        };
-        rest = after;
-    }
-    filled + rest
 }
 
 /// The cookies that a client has.
@@ -121,7 +128,7 @@ impl std::fmt::Display for Cookies {
 
 /// What is not as it must be.
 struct Misses<'m> {
-    variables: &'m BTreeMap<&'static str, String>,
+    texts: &'m Texts,
     found: Vec<String>,
 }
 
@@ -132,7 +139,7 @@ impl Misses<'_> {
 
     fn text(&mut self, what: &str, pattern: Option<&Pattern>, found: Option<&str>) {
         let Some(pattern) = pattern else { return };
-        let pattern = pattern.map(|text| fill(self.variables, text));
+        let pattern = pattern.map(|text| self.texts.fill(text));
         if let Some(miss) = pattern.miss(found) {
             self.add(what, &miss);
         }
@@ -161,15 +168,20 @@ impl Misses<'_> {
         if seen.sent.len() != reached {
             self.add("sent", &format!("the upstream must get {reached} requests, but it gets {}", seen.sent.len()));
         }
-        for request in &seen.sent {
+        if seen.later.len() != exchange.later.len() {
+            let (wanted, found) = (exchange.later.len(), seen.later.len());
+            self.add("later", &format!("then the upstream must get {wanted} requests, but it gets {found}"));
+        }
+        for request in seen.sent.iter().chain(&seen.later) {
             let fault = request.fault.as_deref().or(request.is_truncated.then_some("the request breaks off"));
             if let Some(fault) = fault {
                 self.add("sent", fault);
             }
-            if let Sent::Request(expected) = expected {
-                self.sent_request(expected, request);
-            }
         }
+        if let Sent::Request(expected) = expected {
+            seen.sent.iter().for_each(|request| self.sent_request(expected, request));
+        }
+        seen.later.iter().for_each(|request| self.sent_request(&exchange.expect.later, request));
     }
 
     fn sent_request(&mut self, expected: &SentRequest, request: &SeenRequest) {

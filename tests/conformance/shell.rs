@@ -1,10 +1,11 @@
 //! What the cases run on. Each shell carries out exchanges in its own way and tells what was seen on both sides.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::case::{Fields, Need, Origin, Request};
+use crate::case::{Fields, Need, Origin, Purge, Request};
 use crate::load::Loaded;
 
 /// A place in which Tidegate runs.
@@ -27,9 +28,31 @@ pub trait Running {
     /// What stands in cases for what is only known now: `${ORIGIN}` and the like, by name.
     fn variables(&self) -> BTreeMap<&'static str, String>;
 
-    /// Sends a request. The upstream carries out `origin`, an entry for each request that it gets; if the exchange is
-    /// held, it has the request when this comes back, and does not answer before [`Flight::finish`].
-    fn begin(&mut self, request: &Request, origin: &[Origin], is_held: bool) -> Box<dyn Flight>;
+    /// When it began to serve, in seconds since the Unix epoch.
+    fn beginning_s(&self) -> u64;
+
+    /// Sends a request.
+    fn begin(&mut self, request: &Request, script: Script) -> Box<dyn Flight>;
+
+    /// Lets time pass.
+    fn advance(&mut self, time: Duration);
+
+    /// Lets what was begun go as far as it can.
+    fn settle(&mut self);
+
+    /// Has it forget what it stored.
+    fn purge(&mut self, purge: &Purge);
+}
+
+/// What the upstream does in an exchange, an entry for each request that it gets.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// At first.
+    pub origin: Vec<Origin>,
+    /// With requests that come when the client has its response. It does not answer them before.
+    pub later: Vec<Origin>,
+    /// Whether it has a request when [`Running::begin`] comes back, and does not answer it before [`Flight::finish`].
+    pub is_held: bool,
 }
 
 /// A request on its way.
@@ -43,6 +66,8 @@ pub trait Flight {
 pub struct Seen {
     /// The requests that the upstream got, in order.
     pub sent: Vec<SeenRequest>,
+    /// Those for which it waited until the client had its response.
+    pub later: Vec<SeenRequest>,
     /// The response that the client got, or why there is none.
     pub response: Result<SeenResponse, String>,
 }

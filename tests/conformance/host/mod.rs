@@ -3,18 +3,24 @@
 mod client;
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
+use std::time::{Duration, SystemTime};
 
 use harness::manifest::{component_at, guest, host_binary, manifest};
 use harness::{Host, Setup};
 
-use crate::case::{self, Need, Request};
+use crate::case::{Need, Purge, Request};
 use crate::load::Loaded;
 use crate::origin::{Origin, Ticket};
-use crate::shell::{Flight, Running, Seen, Shell};
+use crate::shell::{Flight, Running, Script, Seen, Shell};
+use crate::wire::{Wire, head_bytes};
 use client::Client;
 
 /// The function that gives back what it gets.
 const ECHO: &str = "echo";
+
+/// How long something may take that cannot be seen.
+const SETTLING: Duration = Duration::from_millis(150);
 
 /// The host.
 pub struct HostShell;
@@ -27,6 +33,7 @@ impl Shell for HostShell {
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
             Need::ExactTime => Some("its clock is the machine's"),
+            Need::Time => Some("its clock is the machine's, and nobody waits that long"),
             Need::SilentNetwork => Some("no address of a test machine is sure to stay silent"),
             _ => None,
         }
@@ -65,7 +72,8 @@ impl Shell for HostShell {
         let edge = setup.folder().join("case.toml");
         let edge = edge.to_str().expect("a temporary folder has a plain name").to_owned();
         let host = setup.arguments(["--edge", &edge, "--cores", "1"]).start();
-        Box::new(RunningHost { host, origin, variables })
+        let beginning = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock that is set");
+        Box::new(RunningHost { host, origin, variables, beginning_s: beginning.as_secs() })
     }
 }
 
@@ -74,6 +82,7 @@ struct RunningHost {
     host: Host,
     origin: Origin,
     variables: BTreeMap<&'static str, String>,
+    beginning_s: u64,
 }
 
 impl Running for RunningHost {
@@ -81,26 +90,66 @@ impl Running for RunningHost {
         self.variables.clone()
     }
 
-    fn begin(&mut self, request: &Request, origin: &[case::Origin], is_held: bool) -> Box<dyn Flight> {
+    fn beginning_s(&self) -> u64 {
+        self.beginning_s
+    }
+
+    fn begin(&mut self, request: &Request, script: Script) -> Box<dyn Flight> {
         let tunnel_length = request.tunnel.as_ref().map_or(0, String::len);
-        let ticket = self.origin.expect(origin, tunnel_length, is_held);
+        let ticket = self.origin.expect(&script, tunnel_length);
         let client = Client::send(self.host.address, request);
-        if is_held {
+        if script.is_held {
             ticket.wait_for_request();
         }
-        Box::new(HostFlight { client, ticket })
+        Box::new(HostFlight { client, ticket, leaves: request.leaves })
+    }
+
+    fn advance(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn settle(&mut self) {
+        // Nothing tells from outside that a request waits for another one.
+        std::thread::sleep(SETTLING);
+    }
+
+    fn purge(&mut self, purge: &Purge) {
+        let order = serde_json::to_vec(purge).expect("texts and flags");
+        let stream = TcpStream::connect(self.host.admin).expect("an admin side that listens");
+        let mut wire = Wire::new(stream);
+        let fields = [
+            ("host", self.host.admin.to_string()),
+            ("content-type", "application/json".to_owned()),
+            ("content-length", order.len().to_string()),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        wire.send(&[head_bytes("POST /purge HTTP/1.1", &fields), order].concat());
+        let head = wire.head().expect("a response").expect("a response");
+        assert!(head.line.starts_with("HTTP/1.1 200 "), "the admin side refuses to purge: {head:?}");
     }
 }
 
 struct HostFlight {
     client: Client,
     ticket: Ticket,
+    leaves: bool,
 }
 
 impl Flight for HostFlight {
     fn finish(self: Box<Self>) -> Seen {
-        self.ticket.release();
-        let response = self.client.receive();
-        Seen { sent: self.ticket.take(), response }
+        let Self { client, ticket, leaves } = *self;
+        let response = if leaves {
+            drop(client);
+            // The host notices that by itself; the upstream stays silent meanwhile.
+            std::thread::sleep(SETTLING);
+            ticket.release();
+            Err("the client is gone".to_owned())
+        } else {
+            ticket.release();
+            client.receive()
+        };
+        ticket.responded();
+        let (sent, later) = ticket.take();
+        Seen { sent, later, response }
     }
 }

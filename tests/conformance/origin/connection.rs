@@ -58,7 +58,7 @@ struct Answering<'s> {
 impl Answering<'_> {
     /// Serves a request whose head was read. The connection comes back if it is good for another one.
     fn serve(mut self, framing: Framing, is_expecting: bool) -> Option<Wire> {
-        let Some(Script { entry, tunnel_length }) = self.busy.script.clone() else {
+        let Some(Script { entry, tunnel_length, .. }) = self.busy.script.clone() else {
             // Nobody expected it: what it is, is all that matters.
             self.read_body(framing);
             return None;
@@ -70,7 +70,9 @@ impl Answering<'_> {
             self.read_body(framing);
         }
         self.scripts.update(&self.busy, Progress::Read, |_| ());
-        self.scripts.wait_until_released(&self.busy);
+        if !entry.in_halves {
+            self.scripts.wait_until_released(&self.busy);
+        }
         if !is_expecting {
             self.interims(&entry);
         }
@@ -147,7 +149,13 @@ impl Answering<'_> {
         if is_half {
             bytes.truncate(head_length + (bytes.len() - head_length) / 2);
         }
+        let rest =
+            if entry.in_halves { bytes.split_off(head_length + (bytes.len() - head_length) / 2) } else { Vec::new() };
         self.wire.send(&bytes);
+        if entry.in_halves {
+            self.scripts.wait_until_released(&self.busy);
+            self.wire.send(&rest);
+        }
         match entry.then {
             Some(Then::HalfThenReset) => self.wire.reset(),
             Some(Then::HalfThenNothing) => drop(self.wire.take(usize::MAX)),

@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketAddrAny, SocketType};
 use script::Scripts;
 pub use script::Ticket;
 
-use crate::case;
+use crate::{case, shell};
 
 /// An upstream that runs while this lives.
 pub struct Origin {
@@ -36,13 +36,13 @@ impl Origin {
         Self { address, scripts: Arc::default(), reserved: Some(socket) }
     }
 
-    /// Has it do this with the requests that come next, each an entry; if they are held, it answers when it is told.
-    pub fn expect(&mut self, entries: &[case::Origin], tunnel_length: usize, is_held: bool) -> Ticket {
+    /// Has it do this with the requests that come next; what is held is answered when it is told.
+    pub fn expect(&mut self, script: &shell::Script, tunnel_length: usize) -> Ticket {
         // It listens for what must not come as well.
-        if entries.iter().all(case::Origin::is_up) {
+        if script.origin.iter().chain(&script.later).all(case::Origin::is_up) {
             self.listen();
         }
-        self.scripts.push(entries, tunnel_length, is_held)
+        self.scripts.push(script, tunnel_length)
     }
 
     fn listen(&mut self) {

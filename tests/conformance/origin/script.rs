@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::case;
 use crate::shell::SeenRequest;
 use crate::wire::PATIENCE;
+use crate::{case, shell};
 
 /// What an upstream is to do with the requests that come, in their order.
 #[derive(Default)]
@@ -30,13 +30,24 @@ pub struct Script {
     pub entry: case::Origin,
     /// How many bytes the client will send once the protocol is changed.
     pub tunnel_length: usize,
+    /// Whether it waits until the client has its response.
+    is_later: bool,
 }
 
 #[derive(Default)]
 struct Exchange {
     is_held: bool,
-    /// Requests so far, and how far each is.
-    requests: Vec<(SeenRequest, Progress)>,
+    has_responded: bool,
+    /// How many requests are expected when the client has its response.
+    later_count: usize,
+    requests: Vec<Received>,
+}
+
+/// A request that came, and how far it is.
+struct Received {
+    request: SeenRequest,
+    progress: Progress,
+    is_later: bool,
 }
 
 /// How far a request is.
@@ -68,12 +79,17 @@ pub struct Ticket {
 
 impl Scripts {
     /// Expects these requests next.
-    pub fn push(self: &Arc<Self>, entries: &[case::Origin], tunnel_length: usize, is_held: bool) -> Ticket {
+    pub fn push(self: &Arc<Self>, script: &shell::Script, tunnel_length: usize) -> Ticket {
         let mut state = self.lock();
         let exchange = state.exchanges.len();
-        state.exchanges.push(Exchange { is_held, requests: Vec::new() });
-        let scripts = entries.iter().filter(|entry| entry.is_up());
-        state.waiting.extend(scripts.map(|entry| (exchange, Script { entry: entry.clone(), tunnel_length })));
+        let at_first = script.origin.iter().map(|entry| (entry, false));
+        let entries = at_first.chain(script.later.iter().map(|entry| (entry, true)));
+        let entries = entries.filter(|(entry, _)| entry.is_up());
+        let waiting =
+            entries.map(|(entry, is_later)| (exchange, Script { entry: entry.clone(), tunnel_length, is_later }));
+        state.waiting.extend(waiting);
+        let later_count = script.later.iter().filter(|entry| entry.is_up()).count();
+        state.exchanges.push(Exchange { is_held: script.is_held, later_count, ..Exchange::default() });
         Ticket { scripts: Arc::clone(self), exchange }
     }
 
@@ -96,7 +112,8 @@ impl Scripts {
             None => (state.exchanges.len().saturating_sub(1), None),
         };
         let requests = &mut state.exchanges[exchange].requests;
-        requests.push((request, Progress::Begun));
+        let is_later = script.as_ref().is_some_and(|script: &Script| script.is_later);
+        requests.push(Received { request, progress: Progress::Begun, is_later });
         let request = requests.len() - 1;
         Busy { script, exchange, request }
     }
@@ -104,15 +121,19 @@ impl Scripts {
     /// A request is so far, and this came of it. Whoever waits for that goes on.
     pub fn update(&self, busy: &Busy, progress: Progress, change: impl FnOnce(&mut SeenRequest)) {
         let mut state = self.lock();
-        let (request, so_far) = &mut state.exchanges[busy.exchange].requests[busy.request];
-        change(request);
-        *so_far = progress.max(*so_far);
+        let received = &mut state.exchanges[busy.exchange].requests[busy.request];
+        change(&mut received.request);
+        received.progress = progress.max(received.progress);
         self.changed.notify_all();
     }
 
     /// Waits until the exchange of a request may be answered.
     pub fn wait_until_released(&self, busy: &Busy) {
-        self.wait(|state| state.is_stopped || !state.exchanges[busy.exchange].is_held);
+        let is_later = busy.script.as_ref().is_some_and(|script| script.is_later);
+        self.wait(|state| {
+            let Exchange { is_held, has_responded, .. } = state.exchanges[busy.exchange];
+            state.is_stopped || !(is_held || (is_later && !has_responded))
+        });
     }
 
     /// Waits until something is so; false if it is not in time.
@@ -142,7 +163,7 @@ impl Ticket {
     pub fn wait_for_request(&self) {
         let came = self.scripts.wait(|state| {
             let mut requests = state.exchanges[self.exchange].requests.iter();
-            requests.any(|(_, progress)| *progress >= Progress::Read)
+            requests.any(|received| received.progress >= Progress::Read)
         });
         assert!(came, "the upstream never got the request that was to be held");
     }
@@ -153,15 +174,27 @@ impl Ticket {
         self.scripts.changed.notify_all();
     }
 
-    /// The requests that came. What is still expected is no more.
-    pub fn take(&self) -> Vec<SeenRequest> {
-        // The client has its response, and still the upstream may be about to close.
+    /// The client has its response, or waits for none.
+    pub fn responded(&self) {
+        self.scripts.lock().exchanges[self.exchange].has_responded = true;
+        self.scripts.changed.notify_all();
+    }
+
+    /// The requests that came: at first, and when the client had its response. What is still expected is no more.
+    pub fn take(&self) -> (Vec<SeenRequest>, Vec<SeenRequest>) {
+        // The client has its response, and still the upstream may be about to close, or to be asked once more.
         self.scripts.wait(|state| {
-            let mut requests = state.exchanges[self.exchange].requests.iter();
-            requests.all(|(_, progress)| *progress == Progress::Over)
+            let Exchange { requests, later_count, .. } = &state.exchanges[self.exchange];
+            let is_over = |received: &Received| received.progress == Progress::Over;
+            requests.iter().all(is_over) && requests.iter().filter(|received| received.is_later).count() >= *later_count
         });
         let mut state = self.scripts.lock();
         state.waiting.retain(|(exchange, _)| *exchange != self.exchange);
-        state.exchanges[self.exchange].requests.iter().map(|(request, _)| request.clone()).collect()
+        let of = |is_later: bool| {
+            let requests = state.exchanges[self.exchange].requests.iter();
+            let requests = requests.filter(|received| received.is_later == is_later);
+            requests.map(|received| received.request.clone()).collect()
+        };
+        (of(false), of(true))
     }
 }

@@ -3,6 +3,7 @@
 
 mod body;
 mod platform;
+mod store;
 mod upstream;
 
 use std::cell::Cell;
@@ -11,9 +12,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use tidegate_cache::{Purge, What};
 use tidegate_core::{Timestamp, Trace};
 use tidegate_edge_config::Edge;
 use tidegate_edge_config::edge::Outside;
@@ -22,9 +25,9 @@ use tidegate_pipeline::{Exchange, Pipeline, Start};
 
 use crate::case::{self, Fields, Need, Request, Version};
 use crate::load::Loaded;
-use crate::shell::{Flight, Running, Seen, SeenResponse, Shell};
+use crate::shell::{Flight, Running, Script, Seen, SeenResponse, Shell};
 use body::Body;
-use platform::Simulated;
+use platform::{Place, Simulated};
 
 /// Where the upstream is, in the configuration and in Host fields.
 const ORIGIN_HOST: &str = "192.0.2.80:8080";
@@ -47,7 +50,9 @@ impl Shell for SimulatedShell {
             Need::Connections => Some("connections to upstreams are the shells'"),
             Need::Tunnel => Some("tunnels are the shells'"),
             Need::Interim => Some("a body is there at once"),
-            Need::ClientAddress | Need::ExactTime | Need::SilentNetwork | Need::Function => None,
+            Need::Pieces => Some("a body is there at once"),
+            Need::Compression => Some("it does not touch bodies: compressing them is the shells' part"),
+            Need::ClientAddress | Need::ExactTime | Need::SilentNetwork | Need::Function | Need::Time => None,
         }
     }
 
@@ -58,8 +63,9 @@ impl Shell for SimulatedShell {
     fn start(&self, case: &Loaded) -> Box<dyn Running> {
         let (edge, _) = Edge::parse(&case.file, &case.edge, &mut Variables)
             .unwrap_or_else(|errors| panic!("the configuration is not valid:\n{errors}"));
-        let places = edge.upstreams.iter().map(|upstream| Cell::new(upstream.max_connections)).collect();
-        Box::new(World { pipeline: Pipeline::new(edge), now: Rc::new(Cell::new(BEGINNING)), places, random: 0 })
+        let connections = edge.upstreams.iter().map(|upstream| Cell::new(upstream.max_connections)).collect();
+        let (pipeline, now, store) = (Pipeline::new(edge), Cell::new(BEGINNING), Rc::default());
+        Box::new(World { place: Rc::new(Place { pipeline, now, connections, store }), random: 0 })
     }
 }
 
@@ -84,13 +90,8 @@ impl Outside for Variables {
     }
 }
 
-/// How many more connections each upstream may have.
-type Places = Rc<[Cell<u32>]>;
-
 struct World {
-    pipeline: Arc<Pipeline>,
-    now: Rc<Cell<Timestamp>>,
-    places: Places,
+    place: Rc<Place>,
     random: u64,
 }
 
@@ -100,17 +101,37 @@ impl Running for World {
         names.into_iter().filter_map(|name| Some((name, Variables.variable(name)?))).collect()
     }
 
-    fn begin(&mut self, request: &Request, origin: &[case::Origin], is_held: bool) -> Box<dyn Flight> {
+    fn beginning_s(&self) -> u64 {
+        BEGINNING.as_unix_ms() / 1000
+    }
+
+    fn begin(&mut self, request: &Request, script: Script) -> Box<dyn Flight> {
         // Any odd number goes through all others before it comes back; which ones does not matter to a case.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let (now, places) = (Rc::clone(&self.now), Rc::clone(&self.places));
-        let platform = Rc::new(Simulated::new(Arc::clone(&self.pipeline), now, places, origin.to_vec(), is_held));
+        let platform = Rc::new(Simulated::new(Rc::clone(&self.place), script));
         let start = start(request, self.random);
         let body = Body::of_request(request);
-        let answer = answer(Arc::clone(&self.pipeline), Rc::clone(&platform), start, body);
-        let mut flight = SimulatedFlight { answer: Box::pin(answer), platform, response: None };
+        let answer = answer(Arc::clone(&self.place.pipeline), Rc::clone(&platform), start, body);
+        let mut flight = SimulatedFlight { answer: Box::pin(answer), platform, response: None, leaves: request.leaves };
         flight.go_on();
         Box::new(flight)
+    }
+
+    fn advance(&mut self, time: Duration) {
+        self.place.now.set(self.place.now.get() + time);
+    }
+
+    fn settle(&mut self) {}
+
+    fn purge(&mut self, purge: &case::Purge) {
+        let is_valid = "a case names what can be purged";
+        let urls = purge.urls.iter().map(|url| What::url(url).expect(is_valid));
+        let prefixes = purge.prefixes.iter().map(|prefix| What::prefix(prefix).expect(is_valid));
+        let hosts = purge.hosts.iter().map(|host| What::host(host).expect(is_valid));
+        let tags = purge.tags.iter().map(|tag| What::tag(tag).expect(is_valid));
+        let everything = purge.everything.then_some(What::Everything);
+        let all = urls.chain(prefixes).chain(hosts).chain(tags).chain(everything);
+        self.place.store.purge(all.map(|what| Purge { what, is_soft: purge.soft }));
     }
 }
 
@@ -134,6 +155,7 @@ async fn answer(
     let is_head = start.request.method == http::Method::HEAD;
     let (mut exchange, action) = Exchange::start(pipeline, start, platform.now());
     let response = tidegate_driver::run(&*platform, &mut exchange, action, body).await;
+    platform.responded();
     if exchange.has_later() {
         tidegate_driver::later(&*platform, &mut exchange).await;
     }
@@ -156,6 +178,7 @@ struct SimulatedFlight {
     answer: Pin<Box<dyn Future<Output = Result<SeenResponse, String>>>>,
     platform: Rc<Simulated>,
     response: Option<Result<SeenResponse, String>>,
+    leaves: bool,
 }
 
 impl SimulatedFlight {
@@ -171,10 +194,21 @@ impl SimulatedFlight {
 
 impl Flight for SimulatedFlight {
     fn finish(mut self: Box<Self>) -> Seen {
-        self.platform.release();
-        self.go_on();
-        let response = self.response.unwrap_or_else(|| Err("it waits for something that never comes".to_owned()));
-        Seen { sent: self.platform.take_sent(), response }
+        let Self { platform, leaves, .. } = &*self;
+        let (platform, leaves) = (Rc::clone(platform), *leaves);
+        let response = if leaves {
+            drop(self);
+            Err("the client is gone".to_owned())
+        } else {
+            platform.release();
+            self.go_on();
+            while self.response.is_none() && platform.wait_no_more() {
+                self.go_on();
+            }
+            self.response.unwrap_or_else(|| Err("it waits for something that never comes".to_owned()))
+        };
+        let (sent, later) = platform.take_sent();
+        Seen { sent, later, response }
     }
 }
 

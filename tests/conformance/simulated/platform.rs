@@ -9,39 +9,68 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use tidegate_cache::Key;
+use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
 use tidegate_driver::{Claimed, Found, Platform};
 use tidegate_edge_config::edge::Upstream;
-use tidegate_pipeline::{Exchange, Failure, Fetch, Pipeline, Released, Store, Target};
+use tidegate_pipeline::{Exchange, Failure, Fetch, Pipeline, Released, Store as Order, Target};
 
 use super::body::Body;
-use super::{Places, fields, upstream};
+use super::store::{self, Claim, Store, Waiting};
+use super::{fields, upstream};
 use crate::case::{self, Fields, Then};
-use crate::shell::SeenRequest;
+use crate::shell::{Script, SeenRequest};
+
+/// What the requests of a case share.
+pub struct Place {
+    pub pipeline: Arc<Pipeline>,
+    pub now: Cell<Timestamp>,
+    /// How many more connections each upstream may have.
+    pub connections: Vec<Cell<u32>>,
+    pub store: Rc<Store>,
+}
 
 /// The platform of one request.
 pub struct Simulated {
-    pipeline: Arc<Pipeline>,
-    now: Rc<Cell<Timestamp>>,
-    places: Places,
+    place: Rc<Place>,
     origin: RefCell<std::vec::IntoIter<case::Origin>>,
+    later: RefCell<std::vec::IntoIter<case::Origin>>,
     is_held: Cell<bool>,
+    has_responded: Cell<bool>,
+    /// When it stops to wait for another one.
+    deadline: Cell<Option<Timestamp>>,
     sent: RefCell<Vec<SeenRequest>>,
+    sent_later: RefCell<Vec<SeenRequest>>,
     interims: RefCell<Vec<(u16, Fields)>>,
 }
 
 impl Simulated {
-    pub fn new(
-        pipeline: Arc<Pipeline>,
-        now: Rc<Cell<Timestamp>>,
-        places: Places,
-        origin: Vec<case::Origin>,
-        is_held: bool,
-    ) -> Self {
-        let origin = RefCell::new(origin.into_iter());
-        let (sent, interims) = (RefCell::default(), RefCell::default());
-        Self { pipeline, now, places, origin, is_held: Cell::new(is_held), sent, interims }
+    pub fn new(place: Rc<Place>, script: Script) -> Self {
+        let entries = |origin: Vec<case::Origin>| RefCell::new(origin.into_iter());
+        Self {
+            place,
+            origin: entries(script.origin),
+            later: entries(script.later),
+            is_held: Cell::new(script.is_held),
+            has_responded: Cell::new(false),
+            deadline: Cell::new(None),
+            sent: RefCell::default(),
+            sent_later: RefCell::default(),
+            interims: RefCell::default(),
+        }
+    }
+
+    /// The client has its response.
+    pub fn responded(&self) {
+        self.has_responded.set(true);
+    }
+
+    /// Lets time pass until it stops to wait for another one. False: it does not wait for one.
+    pub fn wait_no_more(&self) -> bool {
+        let deadline = self.deadline.take();
+        let now = &self.place.now;
+        now.set(deadline.unwrap_or_default().max(now.get()));
+        deadline.is_some()
     }
 
     /// Lets the upstream answer.
@@ -49,9 +78,19 @@ impl Simulated {
         self.is_held.set(false);
     }
 
-    /// What the upstream got.
-    pub fn take_sent(&self) -> Vec<SeenRequest> {
-        self.sent.take()
+    /// What the upstream got: at first, and when the client had its response.
+    pub fn take_sent(&self) -> (Vec<SeenRequest>, Vec<SeenRequest>) {
+        (self.sent.take(), self.sent_later.take())
+    }
+
+    fn see(&self, request: SeenRequest) {
+        let sent = if self.has_responded.get() { &self.sent_later } else { &self.sent };
+        sent.borrow_mut().push(request);
+    }
+
+    fn next(&self) -> Option<case::Origin> {
+        let origin = if self.has_responded.get() { &self.later } else { &self.origin };
+        origin.borrow_mut().next()
     }
 
     /// What was passed on before the response.
@@ -61,11 +100,11 @@ impl Simulated {
 
     /// What time it is.
     pub fn now(&self) -> Timestamp {
-        self.now.get()
+        self.place.now.get()
     }
 
     fn pass(&self, time: Duration) {
-        self.now.set(self.now.get() + time);
+        self.place.now.set(self.place.now.get() + time);
     }
 
     async fn released(&self) {
@@ -93,12 +132,12 @@ impl Simulated {
     ) -> Result<Response<Body>, Failure> {
         if body.bytes.len() as u64 > fetch.max_request_body {
             body.is_broken = true;
-            self.sent.borrow_mut().push(upstream::seen(fetch, &body));
+            self.see(upstream::seen(fetch, &body));
             return Err(Failure::RequestBodyTooLarge);
         }
-        let reached = upstream::reach(config, self.origin.borrow_mut().next());
+        let reached = upstream::reach(config, self.next());
         let origin = reached.inspect_err(|(_, time)| self.pass(*time)).map_err(|(failure, _)| failure)?;
-        self.sent.borrow_mut().push(upstream::seen(fetch, &body));
+        self.see(upstream::seen(fetch, &body));
         // A request that nobody expected is told from those by their number.
         let origin = origin.unwrap_or_default();
         self.released().await;
@@ -120,11 +159,11 @@ impl Simulated {
 impl Platform for Simulated {
     type Body = Body;
     type Entry = Body;
-    type Claim = ();
-    type Waiting = ();
+    type Claim = Claim;
+    type Waiting = Waiting;
 
     fn now(&self) -> Timestamp {
-        self.now.get()
+        self.place.now.get()
     }
 
     fn whole(&self, bytes: Bytes) -> Body {
@@ -133,35 +172,53 @@ impl Platform for Simulated {
 
     async fn fetch(&self, exchange: &Exchange, fetch: Fetch, body: Option<Body>) -> Result<Response<Body>, Failure> {
         let Target::Upstream(id) = fetch.to else { return self.echo(&fetch, body) };
-        let config = self.pipeline.edge().upstreams.get(id.0).ok_or(Failure::Internal)?;
-        let place = &self.places[id.0];
-        place.set(place.get().checked_sub(1).ok_or(Failure::ConnectionLimit)?);
+        let config = self.place.pipeline.edge().upstreams.get(id.0).ok_or(Failure::Internal)?;
+        let left = &self.place.connections[id.0];
+        left.set(left.get().checked_sub(1).ok_or(Failure::ConnectionLimit)?);
         let response = self.ask(config, exchange, &fetch, body.unwrap_or_default()).await;
-        place.set(place.get() + 1);
+        left.set(left.get() + 1);
         response
     }
 
-    async fn lookup(&self, _: &Key) -> Option<Found<Body>> {
-        None
+    async fn lookup(&self, key: &Key) -> Option<Found<Body>> {
+        self.place.store.find(key)
     }
 
-    async fn claim(&self, _: &Key, _: Option<Timestamp>) -> Claimed<(), ()> {
-        Claimed::Held(())
+    async fn claim(&self, key: &Key, seen: Option<Timestamp>) -> Claimed<Claim, Waiting> {
+        self.place.store.claim(key, seen)
     }
 
-    async fn wait(&self, (): ()) -> Result<Found<Body>, Released> {
-        Err(Released::Gone)
+    async fn wait(&self, waiting: Waiting, at_most: Duration) -> Result<Found<Body>, Released> {
+        let deadline = self.now() + at_most;
+        poll_fn(|_| match waiting.outcome() {
+            Some(outcome) => Poll::Ready(outcome),
+            None if self.now() >= deadline => Poll::Ready(Err(Released::TooLong)),
+            None => {
+                self.deadline.set(Some(deadline));
+                Poll::Pending
+            }
+        })
+        .await
     }
 
-    fn store(&self, (): (), _: Store, body: Body) -> Body {
-        body
+    async fn store(&self, claim: Claim, store: Order, fetched: Option<Body>, found: Option<Body>) -> Body {
+        claim.store(store, fetched, found)
     }
 
-    async fn store_whole(&self, (): (), _: Store, _: Body) {}
+    async fn settled(&self, _: Body) {}
 
-    fn decline(&self, (): ()) {}
+    fn release(&self, claim: Claim, released: Released) {
+        claim.release(released);
+    }
 
-    fn stored_body(&self, entry: Body) -> Body {
-        entry
+    async fn purge(&self, purges: Vec<Purge>) {
+        self.place.store.purge(purges);
+    }
+
+    fn stored_body(&self, entry: Body, pieces: Option<Vec<Piece>>) -> Body {
+        match pieces {
+            Some(pieces) => store::pieces(&entry, pieces),
+            None => entry,
+        }
     }
 }
