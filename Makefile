@@ -77,7 +77,7 @@ conformance: guests ## which case passes in which place
 	cargo test -q -p tidegate-tests --test conformance -- --matrix
 
 bench: ## against other servers on this machine; takes minutes, wants it quiet
-	@setup/tools.sh wasmtime-cli wrk nginx
+	@setup/tools.sh wasmtime-cli wrk nginx varnish
 	tests/benches/run
 
 fuzz: ## the parsers, with random input

@@ -6,7 +6,8 @@ changes on the machine meanwhile touches all alike. Medians over the rounds. CPU
 family per request: a fast server saturates the load generator before itself, and then only this tells them apart.
 
 usage: compare.py SPEC.json [--rounds 5] [--seconds 4] [--connections 32] [--json OUT]
-SPEC: [{"name": …, "command": […], "url": "http://127.0.0.1:PORT/…", "headers": […], "warm_seconds": 1}, …]
+SPEC: [{"name": …, "command": […], "url": "http://127.0.0.1:PORT/…", "headers": […], "script": "mix.lua",
+"warm_seconds": 1}, …]
 """
 import argparse
 import json
@@ -94,6 +95,8 @@ def load(server, seconds, connections):
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     for header in server.get("headers", []):
         command += ["-H", header]
+    if "script" in server:
+        command += ["-s", server["script"]]
     return subprocess.run(command + [server["url"]], capture_output=True, text=True, check=True).stdout
 
 

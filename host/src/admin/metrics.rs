@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tidegate_core::Reason;
+use tidegate_pipeline::CacheResult;
 use tokio::time::Instant;
 
 use super::Status;
@@ -25,6 +26,8 @@ pub struct CoreMetrics {
     requests: Mutex<HashMap<Labels, Histogram>>,
     refusals: Mutex<HashMap<StatusCode, u64>>,
     rescues: Mutex<HashMap<Reason, u64>>,
+    /// By the place of the result in [`CacheResult::ALL`].
+    cache_results: [AtomicU64; CacheResult::ALL.len()],
     /// The route label of requests that no route matches.
     pub no_route: Arc<str>,
 }
@@ -35,6 +38,7 @@ impl Default for CoreMetrics {
             requests: Mutex::default(),
             refusals: Mutex::default(),
             rescues: Mutex::default(),
+            cache_results: Default::default(),
             no_route: Arc::from(""),
         }
     }
@@ -82,6 +86,13 @@ impl CoreMetrics {
     /// Counts a request that was not simply answered.
     pub fn count_rescue(&self, reason: Reason) {
         *self.rescues.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
+    }
+}
+
+impl CoreMetrics {
+    /// Counts what the cache did with a request.
+    pub fn count_cache(&self, result: CacheResult) {
+        self.cache_results[result as usize].fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -150,6 +161,7 @@ fn render_into(out: &mut String, status: &Status) -> fmt::Result {
     render_requests(out, &status.cores)?;
     render_refusals(out, &status.cores)?;
     render_rescues(out, &status.cores)?;
+    render_cache(out, status)?;
     render_upstreams(out, status)?;
     render_components(out, status)?;
     let gauges = [
@@ -234,6 +246,20 @@ fn render_rescues(out: &mut String, cores: &[Arc<Core>]) -> fmt::Result {
     head(out, NAME, "counter", "Requests that were answered with a problem of the edge's own, by reason.")?;
     for (reason, count) in totals {
         writeln!(out, "{NAME}{{reason=\"{reason}\"}} {count}")?;
+    }
+    Ok(())
+}
+
+fn render_cache(out: &mut String, status: &Status) -> fmt::Result {
+    const NAME: &str = "tidegate_cache_requests_total";
+    head(out, NAME, "counter", "Requests of routes that have a cache, by what it did with them.")?;
+    for (index, result) in CacheResult::ALL.iter().enumerate() {
+        let counts = status.cores.iter().map(|core| core.metrics.cache_results[index].load(Ordering::Relaxed));
+        writeln!(out, "{NAME}{{result=\"{}\"}} {}", result.as_str(), counts.sum::<u64>())?;
+    }
+    for count in status.cache.counts() {
+        head(out, count.name, count.kind, count.help)?;
+        writeln!(out, "{} {}", count.name, count.value)?;
     }
     Ok(())
 }

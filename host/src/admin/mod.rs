@@ -1,6 +1,7 @@
-//! The admin side: health, readiness, metrics and reloads, on an address of its own.
+//! The admin side: health, readiness, metrics, reloads and purges, on an address of its own.
 
 pub mod metrics;
+pub mod purge;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,13 +9,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
 
+use self::purge::Permission;
 use crate::app::{App, LoadError};
+use crate::cache::Cache;
 use crate::engine::Places;
 use crate::server::body::{RequestBody, ResponseBody};
 use crate::server::core::Core;
 use crate::server::interim::Interim;
 use crate::server::{Handler, problem};
+
+/// Longest order to purge, in bytes.
+const PURGE_BYTES_MAX: usize = 1 << 20;
 
 /// What the admin side shows.
 pub struct Status {
@@ -26,6 +33,8 @@ pub struct Status {
     pub instances: Places,
     /// Places for connections.
     pub connections: Places,
+    /// What is stored of responses.
+    pub cache: Arc<Cache>,
     /// Set while the host takes requests.
     pub is_ready: AtomicBool,
     /// Reloads that changed what is served.
@@ -39,31 +48,60 @@ pub struct Status {
 pub struct Admin {
     status: Arc<Status>,
     reload: Arc<Reload>,
+    permission: Permission,
 }
 
 /// Loads everything again, or says what is wrong. Blocks.
 pub type Reload = dyn Fn() -> Result<(), LoadError> + Send + Sync;
 
 impl Admin {
-    /// The admin side of what `status` shows and `reload` reloads.
-    pub fn new(status: Arc<Status>, reload: Arc<Reload>) -> Self {
-        Self { status, reload }
+    /// The admin side of what `status` shows and `reload` reloads. Who may purge is said by `permission`.
+    pub fn new(status: Arc<Status>, reload: Arc<Reload>, permission: Permission) -> Self {
+        Self { status, reload, permission }
     }
 
     async fn post(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
-        let (request, _) = request.into_parts();
-        if request.uri.path() != "/reload" {
-            return not_allowed("GET, HEAD", "only /reload takes POST");
-        }
+        let (request, body) = request.into_parts();
         // A page in somebody's browser can post here, but not without saying where it comes from.
         if request.headers.contains_key(ORIGIN) {
             return problem::response(StatusCode::FORBIDDEN, "pages of other sites have no business here");
         }
+        match request.uri.path() {
+            "/reload" => self.reload().await,
+            "/purge" => match self.permission.check(&request.headers) {
+                Ok(()) => self.purge(body).await,
+                Err(refusal) => refusal,
+            },
+            _ => not_allowed("GET, HEAD", "only /reload and /purge take POST"),
+        }
+    }
+
+    async fn reload(&self) -> Response<ResponseBody> {
         let reload = Arc::clone(&self.reload);
         match tokio::task::spawn_blocking(move || reload()).await {
             Ok(Ok(())) => text(StatusCode::OK, "text/plain", "reloaded\n"),
             Ok(Err(error)) => text(StatusCode::UNPROCESSABLE_ENTITY, "text/plain", format!("{error}\n")),
             Err(_) => problem::response(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed"),
+        }
+    }
+
+    async fn purge(&self, body: RequestBody) -> Response<ResponseBody> {
+        let Ok(body) = Limited::new(body, PURGE_BYTES_MAX).collect().await else {
+            return problem::response(StatusCode::BAD_REQUEST, "the order is too long, or was cut short");
+        };
+        let purges = match purge::read(&body.to_bytes()) {
+            Ok(purges) => purges,
+            Err(refusal) => return refusal,
+        };
+        let (count, cache) = (purges.len(), Arc::clone(&self.status.cache));
+        // It is on disk before anybody is told.
+        match tokio::task::spawn_blocking(move || cache.purge(&purges)).await {
+            Ok(Ok(())) => purge::done(count),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a purge is not on disk");
+                problem::response(StatusCode::INTERNAL_SERVER_ERROR, "purged, but a restart could forget that: see the log")
+            }
+            Err(_) => problem::response(StatusCode::INTERNAL_SERVER_ERROR, "the purge failed"),
         }
     }
 }
@@ -83,14 +121,23 @@ impl Handler for Admin {
                 text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics::render(&self.status))
             }
             "/reload" => not_allowed("POST", "a reload changes what is served: use POST"),
-            "/" => text(StatusCode::OK, "text/plain", "/healthz\n/readyz\n/metrics\n/reload (POST)\n"),
-            _ => problem::response(StatusCode::NOT_FOUND, "the admin side has /healthz, /readyz, /metrics and /reload"),
+            "/purge" => not_allowed("POST", "a purge changes what is stored: use POST"),
+            "/" => text(StatusCode::OK, "text/plain", "/healthz\n/readyz\n/metrics\n/reload (POST)\n/purge (POST)\n"),
+            _ => problem::response(
+                StatusCode::NOT_FOUND,
+                "the admin side has /healthz, /readyz, /metrics, /reload and /purge",
+            ),
         }
     }
 
     fn body_bytes_max(&self) -> u64 {
         1 << 20
     }
+}
+
+/// A JSON document.
+fn json(status: StatusCode, value: &serde_json::Value) -> Response<ResponseBody> {
+    text(status, "application/json", format!("{value}\n"))
 }
 
 fn not_allowed(allow: &'static str, detail: &str) -> Response<ResponseBody> {

@@ -63,6 +63,11 @@ impl Origin {
         }
     }
 
+    /// The folder that paths in the edge's configuration are relative to.
+    pub fn edge_folder(&self) -> PathBuf {
+        self.edge().map_or_else(|| self.folder().to_owned(), |edge| folder_of(&edge).to_owned())
+    }
+
     /// The configuration of the edge, if there is any.
     pub fn edge(&self) -> Option<PathBuf> {
         self.edge.clone().or_else(|| edge::beside(self.folder()))

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod logs;
 mod new;
+mod purge;
 mod reload;
 mod up;
 mod watch;
@@ -31,6 +32,8 @@ enum Command {
     Check(check::Options),
     /// Say what would become of a request, stage by stage, without sending it.
     Explain(explain::Options),
+    /// Forget what a running host has stored of responses.
+    Purge(purge::Options),
     /// Make a new function: its crate, its test, its entry in spin.toml.
     New(new::Options),
 }
@@ -41,6 +44,7 @@ pub fn run() -> ExitCode {
         Command::Up(options) => up::run(options).map(|()| ExitCode::SUCCESS),
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Purge(options) => purge::run(options).map(|()| ExitCode::SUCCESS),
         Command::New(options) => new::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match outcome {

@@ -15,8 +15,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::reload::Reloader;
 use super::{build, logs, watch};
+use crate::admin::purge::Permission;
 use crate::admin::{Admin, Status};
 use crate::app::{Loader, Origin};
+use crate::cache::Cache;
 use crate::capabilities::key_value;
 use crate::engine::{self, CompiledCache, Linker, Places};
 use crate::server::core::Core;
@@ -41,6 +43,9 @@ pub struct Options {
     /// Where health and metrics are. Nothing there is meant for the public.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     admin: SocketAddr,
+    /// What purges have to show, as `Authorization: Bearer TOKEN`. Without it they are taken on a loopback address alone.
+    #[arg(long, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
     /// The folder for key-value pairs and compiled components.
     #[arg(long, value_name = "DIR", default_value = ".tidegate")]
     data: PathBuf,
@@ -93,19 +98,23 @@ fn serve(options: Options, loader: Loader, origin: Origin) -> anyhow::Result<()>
     let connections = Places::new(options.max_connections);
     let app = Arc::new(loader.load(&origin)?);
 
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    let cache = runtime.block_on(Cache::open(&app.pipeline().edge().cache_store, &origin.edge_folder()))?;
+
     let cores = options.cores.map_or_else(available_cores, usize::from);
-    let cores: Vec<_> = (0..cores).map(|_| Arc::new(Core::new(&app, instances.clone()))).collect();
+    let core = |_| Arc::new(Core::new(&app, instances.clone(), Arc::clone(&cache)));
+    let cores: Vec<_> = (0..cores).map(core).collect();
     let status = Arc::new(Status {
         cores: cores.clone(),
         app: ArcSwap::new(app),
         instances,
         connections: connections.clone(),
+        cache: Arc::clone(&cache),
         is_ready: AtomicBool::new(false),
         reloads: AtomicU64::new(0),
         failed_reloads: AtomicU64::new(0),
     });
     let reloader = Arc::new(Reloader::new(loader, origin, Arc::clone(&status)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let admin = TcpListener::bind(options.admin).await;
@@ -115,7 +124,8 @@ fn serve(options: Options, loader: Loader, origin: Origin) -> anyhow::Result<()>
         if options.watch {
             watch::start(Arc::clone(&reloader))?;
         }
-        tokio::spawn(serve_admin(admin, admin_side(&status, &reloader)));
+        let permission = Permission::new(options.admin_token.as_deref(), admin_address.ip().is_loopback());
+        tokio::spawn(serve_admin(admin, admin_side(&status, &reloader, permission)));
         tokio::spawn(sweep(key_value.clone()));
         tokio::spawn(watch_swap());
         status.is_ready.store(true, Ordering::Relaxed);
@@ -124,6 +134,7 @@ fn serve(options: Options, loader: Loader, origin: Origin) -> anyhow::Result<()>
         until_stopped(&reloader, &mut signals).await;
         status.is_ready.store(false, Ordering::Relaxed);
         drain(&server, options.drain_timeout, &mut signals).await;
+        cache.close().await;
         Ok(())
     })
 }
@@ -161,9 +172,9 @@ fn raise_file_limit() {
     }
 }
 
-fn admin_side(status: &Arc<Status>, reloader: &Arc<Reloader>) -> Admin {
+fn admin_side(status: &Arc<Status>, reloader: &Arc<Reloader>, permission: Permission) -> Admin {
     let reloader = Arc::clone(reloader);
-    Admin::new(Arc::clone(status), Arc::new(move || reloader.reload()))
+    Admin::new(Arc::clone(status), Arc::new(move || reloader.reload()), permission)
 }
 
 async fn serve_admin(listener: TcpListener, admin: Admin) {

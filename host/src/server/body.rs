@@ -14,6 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::admin::metrics::Record;
+use crate::cache::body::StoredBody;
 use crate::engine::ComponentBody;
 use crate::server::paced::Paced;
 use crate::server::platform::remove_reserved;
@@ -266,6 +267,7 @@ enum Content {
     Component(Box<ComponentBody>),
     Upstream(Box<UpstreamBody>),
     Http2(Box<Paced<hyper::body::Incoming>>),
+    Stored(Box<StoredBody>),
     Tunnel(Box<Tunnel>),
 }
 
@@ -288,6 +290,11 @@ impl ResponseBody {
     /// A body that comes from an upstream over HTTP/2.
     pub fn http2(body: hyper::body::Incoming, idle_timeout: Duration) -> Self {
         Self { content: Content::Http2(Box::new(Paced::new(body, idle_timeout))), record: None }
+    }
+
+    /// A body from the store, which may still be arriving there.
+    pub fn stored(body: StoredBody) -> Self {
+        Self { content: Content::Stored(Box::new(body)), record: None }
     }
 
     /// In place of the body of `101 Switching Protocols`: what the connection is from then on.
@@ -335,6 +342,9 @@ impl Body for ResponseBody {
             Content::Component(body) => body.poll_frame(context),
             Content::Upstream(body) => body.poll_frame(context),
             Content::Http2(body) => Pin::new(body).poll_frame(context),
+            Content::Stored(body) => body.poll_data(context).map(|data| {
+                data.map(|data| data.map(Frame::data).map_err(|broken| Error::InternalError(Some(broken.to_string()))))
+            }),
             Content::Tunnel(_) => Poll::Ready(None),
         }
     }
@@ -348,6 +358,7 @@ impl Body for ResponseBody {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Upstream(body) => body.bytes_left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Content::Http2(body) => body.inner().size_hint(),
+            Content::Stored(body) => body.bytes_left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Content::Component(_) | Content::Tunnel(_) => SizeHint::default(),
         }
     }

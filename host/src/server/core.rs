@@ -11,6 +11,7 @@ use wasmtime_wasi_http::Error;
 use super::body::{RequestBody, ResponseBody};
 use crate::admin::metrics::CoreMetrics;
 use crate::app::App;
+use crate::cache::Cache;
 use crate::capabilities::outgoing::Client;
 use crate::engine::{Fault, Journey, Places, Target};
 use crate::upstream::Upstream;
@@ -23,15 +24,18 @@ pub struct Core {
     pub metrics: Arc<CoreMetrics>,
     /// Places for instances, shared by all cores.
     instances: Places,
+    /// What is stored of responses, shared by all cores.
+    cache: Arc<Cache>,
 }
 
 impl Core {
     /// A core that serves `app`.
-    pub fn new(app: &Arc<App>, instances: Places) -> Self {
+    pub fn new(app: &Arc<App>, instances: Places, cache: Arc<Cache>) -> Self {
         Self {
-            app: ArcSwap::new(CoreApp::new(Arc::clone(app), &instances)),
+            app: ArcSwap::new(CoreApp::new(Arc::clone(app), &instances, &cache)),
             metrics: Arc::new(CoreMetrics::default()),
             instances,
+            cache,
         }
     }
 
@@ -42,7 +46,7 @@ impl Core {
 
     /// Serves `app` from the next request on. Requests in flight end on the one they began with.
     pub fn replace_app(&self, app: &Arc<App>) {
-        let old = self.app.swap(CoreApp::new(Arc::clone(app), &self.instances));
+        let old = self.app.swap(CoreApp::new(Arc::clone(app), &self.instances, &self.cache));
         old.retire();
     }
 
@@ -61,10 +65,11 @@ pub struct CoreApp {
     by_component: HashMap<Arc<str>, usize>,
     /// In the order of [`App::upstreams`].
     upstreams: Vec<Arc<Upstream>>,
+    cache: Arc<Cache>,
 }
 
 impl CoreApp {
-    fn new(app: Arc<App>, instances: &Places) -> Arc<Self> {
+    fn new(app: Arc<App>, instances: &Places, cache: &Arc<Cache>) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let target = |loaded: &crate::app::Loaded| {
                 let client = Client::new(loaded.connections.clone());
@@ -77,7 +82,7 @@ impl CoreApp {
                 by_component.entry(Arc::clone(&loaded.component)).or_insert(index);
             }
             let upstreams = app.upstreams().iter().map(|shared| Upstream::new(Arc::clone(shared))).collect();
-            Self { app, targets, by_component, upstreams }
+            Self { app, targets, by_component, upstreams, cache: Arc::clone(cache) }
         })
     }
 
@@ -89,6 +94,11 @@ impl CoreApp {
     /// The target of [`App::handlers`]' `index`.
     pub fn target(&self, index: usize) -> &Arc<Target> {
         &self.targets[index]
+    }
+
+    /// What is stored of responses.
+    pub fn cache(&self) -> &Arc<Cache> {
+        &self.cache
     }
 
     /// All upstreams.

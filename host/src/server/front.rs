@@ -64,6 +64,9 @@ impl Handler for Front {
             _ => Arc::clone(&self.core.metrics.no_route),
         };
         let record = Record::new(Arc::clone(&self.core.metrics), label, method, response.status(), started);
+        if let Some(result) = exchange.cache_result() {
+            self.core.metrics.count_cache(result);
+        }
         if let Some(reason) = exchange.reason() {
             self.core.metrics.count_rescue(reason);
         }

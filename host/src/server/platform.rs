@@ -1,15 +1,14 @@
 //! The host as the driver's platform, for one request: upstreams over HTTP, functions in process.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri, request};
-use tidegate_cache::Key;
+use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
 use tidegate_driver::{Claimed, Found, Platform};
 use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, Target};
@@ -19,6 +18,8 @@ use super::body::{RequestBody, ResponseBody};
 use super::core::CoreApp;
 use super::interim::Interim;
 use crate::app::{Answer, Route};
+use crate::cache::claims::{Claim, Waiting};
+use crate::cache::entry::{Entry, Read};
 use crate::engine::{Fault, Journey};
 
 const FULL_URL: HeaderName = HeaderName::from_static(spin::FULL_URL);
@@ -102,9 +103,9 @@ impl<'a> Host<'a> {
 
 impl Platform for Host<'_> {
     type Body = Body;
-    type Entry = Infallible;
-    type Claim = ();
-    type Waiting = Infallible;
+    type Entry = Arc<Entry>;
+    type Claim = Claim<Arc<Entry>>;
+    type Waiting = Waiting<Arc<Entry>>;
 
     fn now(&self) -> Timestamp {
         now()
@@ -134,30 +135,49 @@ impl Platform for Host<'_> {
         response.map(|response| response.map(Body::Response))
     }
 
-    // There is no store here yet, and so nothing that could be shared: every request fetches for itself.
-
-    async fn lookup(&self, _key: &Key) -> Option<Found<Infallible>> {
-        None
+    async fn lookup(&self, key: &Key) -> Option<Found<Arc<Entry>>> {
+        self.app.cache().lookup(key).await
     }
 
-    async fn claim(&self, _key: &Key, _seen: Option<Timestamp>) -> Claimed<(), Infallible> {
-        Claimed::Held(())
+    async fn claim(&self, key: &Key, seen: Option<Timestamp>) -> Claimed<Self::Claim, Self::Waiting> {
+        self.app.cache().claim(key, seen)
     }
 
-    async fn wait(&self, waiting: Infallible) -> Result<Found<Infallible>, Released> {
-        match waiting {}
+    async fn wait(&self, waiting: Self::Waiting, at_most: Duration) -> Result<Found<Arc<Entry>>, Released> {
+        self.app.cache().wait(waiting, at_most).await
     }
 
-    fn store(&self, (): (), _store: Store, body: Body) -> Body {
-        body
+    async fn store(
+        &self,
+        claim: Self::Claim,
+        store: Store,
+        fetched: Option<Body>,
+        found: Option<Arc<Entry>>,
+    ) -> Arc<Entry> {
+        let fetched = match fetched {
+            Some(Body::Response(body)) => Some(body),
+            _ => None,
+        };
+        self.app.cache().store(claim, store, fetched, found).await
     }
 
-    async fn store_whole(&self, (): (), _store: Store, _body: Body) {}
+    async fn settled(&self, entry: Arc<Entry>) {
+        entry.settled().await;
+    }
 
-    fn decline(&self, (): ()) {}
+    fn release(&self, claim: Self::Claim, released: Released) {
+        claim.release(released);
+    }
 
-    fn stored_body(&self, entry: Infallible) -> Body {
-        match entry {}
+    async fn purge(&self, purges: Vec<Purge>) {
+        self.app.cache().invalidate(&purges);
+    }
+
+    fn stored_body(&self, entry: Arc<Entry>, pieces: Option<Vec<Piece>>) -> Body {
+        Body::Response(match entry.body.read(pieces) {
+            Read::Whole(bytes) => ResponseBody::whole(bytes),
+            Read::Pieces(body) => ResponseBody::stored(body),
+        })
     }
 }
 

@@ -262,6 +262,8 @@ impl Exchange {
     /// What one waited for is the answer, however short it stays fresh: it was made while the client waited. Unless it
     /// is another variant, or another part: then one looks again.
     pub(super) fn waited(&mut self, mut cached: Box<Cached>, looked: Looked, now: Timestamp) -> Result<Action, Fault> {
+        // The driver has another body at hand now.
+        cached.stale = None;
         if let Kept::Stored(stored) = looked.kept
             && stored.matches(&cached.ask.request.headers)
         {

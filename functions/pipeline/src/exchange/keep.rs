@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 use tidegate_cache::{
-    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Splice, Stored, Unstored, What, Wish, compress,
-    is_not_modified, renew, search_key, select, serves_on_error, splice, store, update_by_head,
+    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Splice, Stored, Unstored, What, Wish, combine,
+    compress, is_not_modified, renew, search_key, select, serves_on_error, store, update_by_head,
 };
 use tidegate_core::Timestamp;
 
@@ -318,15 +318,15 @@ impl Keeping {
     /// Where the body of what is stored comes from. A part that continues what is stored is put together with it
     /// (RFC 9111 section 3.4); then the piece is said that was fetched.
     fn body(&self, stored: &mut Stored) -> (StoreBody, Option<Piece>) {
-        let splice = self.cached.stale.as_ref().and_then(|stale| {
+        let combined = self.cached.stale.as_ref().and_then(|stale| {
             // A body may be shorter than its head says.
             let is_there = |splice: &Splice| stale.length.is_some_and(|length| splice.before.end.max(splice.after.end) <= length);
-            splice(&stale.stored, stored).filter(is_there)
+            combine(&stale.stored, stored).filter(|(splice, _)| is_there(splice))
         });
-        let (Extent::Part { length, .. }, Some(splice)) = (stored.extent, splice) else {
+        let (Extent::Part { length, .. }, Some((splice, combined))) = (stored.extent, combined) else {
             return (StoreBody::Fetched, None);
         };
-        stored.extent = splice.extent;
+        *stored = combined;
         let before = splice.before.end - splice.before.start;
         (StoreBody::Spliced(splice), Some(Piece::Range(before..before + length)))
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+#[cfg(test)]
+use std::sync::{Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,9 +21,9 @@ use super::tables::Tables;
 /// How far ahead sequence numbers are reserved: a minute's.
 const RESERVED: u64 = 60_000 * PER_MS;
 /// Purges that may wait for the thread.
-const JOBS_MAX: usize = 4096;
+pub const JOBS_MAX: usize = 4096;
 /// As many are written together.
-const BATCH_MAX: usize = 1024;
+pub const BATCH_MAX: usize = 1024;
 /// After a failure nobody who does not wait for it has the disk tried again for this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -54,8 +56,9 @@ struct Shared {
     reserved: AtomicU64,
     /// Whether memory has what will not come through the queue.
     is_behind: AtomicBool,
+    /// Whether the disk fails. It does nothing while this is locked.
     #[cfg(test)]
-    fails: AtomicBool,
+    fails: Mutex<bool>,
 }
 
 struct Job {
@@ -77,7 +80,7 @@ impl Log {
             reserved: AtomicU64::new(sequence.saturating_add(RESERVED)),
             is_behind: AtomicBool::new(false),
             #[cfg(test)]
-            fails: AtomicBool::new(false),
+            fails: Mutex::default(),
         });
         let open_error = |source| OpenError { path: path.to_owned(), source };
         let file = LogFile::create(path, shared.snapshot()).map_err(open_error)?;
@@ -127,10 +130,10 @@ impl Log {
         }
     }
 
-    /// Makes the disk fail, or work again.
+    /// Whether the disk fails, for tests to change. It does nothing while they hold this.
     #[cfg(test)]
-    pub fn set_failing(&self, fails: bool) {
-        self.shared.fails.store(fails, Ordering::SeqCst);
+    pub fn fails(&self) -> MutexGuard<'_, bool> {
+        self.shared.fails.lock().unwrap()
     }
 }
 
@@ -232,7 +235,7 @@ impl Writer {
 
     fn fail_if_told(&self) -> io::Result<()> {
         #[cfg(test)]
-        if self.shared.fails.load(Ordering::SeqCst) {
+        if *self.shared.fails.lock().unwrap() {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "a fault that the test asked for"));
         }
         Ok(())

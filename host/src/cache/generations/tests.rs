@@ -175,6 +175,19 @@ fn a_long_prefix_is_cut() {
     assert_eq!(stand, [Standing::Hard, Standing::Valid, Standing::Valid]);
 }
 
+#[test]
+fn what_is_as_old_as_a_purge_is_purged() {
+    let key = Key::of("https://a.example/p");
+    for what in [url(key.url()), What::Prefix("https://a.example/".into()), What::Everything] {
+        for (purge, purged) in [(hard(what.clone()), Standing::Hard), (soft(what.clone()), Standing::Soft)] {
+            let tables = Tables::new(7, 1);
+            tables.records(&purge, 5).iter().for_each(|record| tables.apply(record));
+            let stand = [4, 5, 6].map(|sequence| tables.standing(sequence, &key, &[]));
+            assert_eq!(stand, [purged, purged, Standing::Valid], "{what:?}");
+        }
+    }
+}
+
 /// Files outlive versions: this must not change.
 #[test]
 fn hashes_are_stable() {

@@ -314,8 +314,11 @@ fn framing(status: StatusCode, headers: &HeaderMap, body: &ResponseBody, asked: 
             Ok(Framing::Length(length))
         }
         None if asked.is_head => Ok(Framing::None),
-        None if asked.is_1_1 => Ok(Framing::Chunked),
-        None => Ok(Framing::UntilClose),
+        None => Ok(match body.size_hint().exact() {
+            Some(length) => Framing::Length(length),
+            None if asked.is_1_1 => Framing::Chunked,
+            None => Framing::UntilClose,
+        }),
     }
 }
 

@@ -200,6 +200,10 @@ fn numbers_from_before_a_restart_do_not_come_again() {
     assert_eq!(entry.standing(&generations), Standing::Hard);
 }
 
+fn set_failing(generations: &Generations, fails: bool) {
+    *generations.log.as_ref().unwrap().fails() = fails;
+}
+
 #[test]
 fn a_disk_that_fails_is_told_and_nothing_is_lost_when_it_works_again() {
     let folder = Folder::new();
@@ -207,7 +211,7 @@ fn a_disk_that_fails_is_told_and_nothing_is_lost_when_it_works_again() {
     let entries = entries(&generations);
     let [first, second, rest @ ..] = purges();
     generations.purge(&first).unwrap();
-    generations.log.as_ref().unwrap().set_failing(true);
+    set_failing(&generations, true);
     let error = generations.purge(&second).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -215,7 +219,7 @@ fn a_disk_that_fails_is_told_and_nothing_is_lost_when_it_works_again() {
     );
     assert_eq!(entries[1].standing(&generations), Standing::Soft);
     rest.iter().take(2).for_each(|purge| generations.invalidate(purge));
-    generations.log.as_ref().unwrap().set_failing(false);
+    set_failing(&generations, false);
     generations.purge(&rest[2]).unwrap();
     assert_eq!(stand(&fs::read(folder.file()).unwrap(), &entries).0, STAND);
 }
@@ -225,11 +229,25 @@ fn a_disk_that_works_again_only_at_the_end() {
     let folder = Folder::new();
     let generations = folder.open();
     let entries = entries(&generations);
-    generations.log.as_ref().unwrap().set_failing(true);
+    set_failing(&generations, true);
     purges().iter().for_each(|purge| generations.purge(purge).unwrap_err().to_string().clear());
-    generations.log.as_ref().unwrap().set_failing(false);
+    set_failing(&generations, false);
     drop(generations);
     assert_eq!(stand(&fs::read(folder.file()).unwrap(), &entries).0, STAND);
+}
+
+#[test]
+fn what_finds_no_room_in_the_queue_is_written_all_the_same() {
+    let folder = Folder::new();
+    let generations = folder.open();
+    let entry = |number| Entry::new(&generations, &format!("https://a.example/{number}"), &[]);
+    let entries: Vec<_> = (0..2 * (log::JOBS_MAX + log::BATCH_MAX)).map(entry).collect();
+    let standing_still = generations.log.as_ref().unwrap().fails();
+    entries.iter().for_each(|entry| generations.invalidate(&hard(url(entry.key.url()))));
+    drop(standing_still);
+    generations.purge(&hard(What::Tag("t".into()))).unwrap();
+    let (stand, _) = stand(&fs::read(folder.file()).unwrap(), &entries);
+    assert!(stand.iter().all(|stand| *stand == Standing::Hard));
 }
 
 #[test]
