@@ -51,7 +51,7 @@ fn reuse(wish: &Wish, stored: &Stored, age: i64, left: i64) -> Reuse {
     match left > 0 {
         true if is_too_old || is_too_short => Reuse::Asked,
         true => Reuse::Answer,
-        false if is_too_old || asked.min_fresh.is_some() || stored.must_revalidate => Reuse::Stale,
+        false if is_too_old || asked.min_fresh.is_some() => Reuse::Stale,
         false => reuse_stale(wish, stored, -left),
     }
 }
@@ -65,7 +65,7 @@ fn reuse_stale(wish: &Wish, stored: &Stored, staleness: i64) -> Reuse {
     let may_refresh = is_taken || (asked.max_age.is_none() && asked.max_stale.is_none());
     if may_refresh && staleness < milliseconds(stored.stale_while_revalidate) {
         Reuse::AnswerThenRefresh
-    } else if is_taken {
+    } else if is_taken && !stored.must_revalidate {
         Reuse::Answer
     } else {
         Reuse::Stale
@@ -77,10 +77,11 @@ fn reuse_stale(wish: &Wish, stored: &Stored, staleness: i64) -> Reuse {
 /// validated.
 pub fn serves_on_error(wish: &Wish, stored: &Stored, status: Option<StatusCode>, now: Timestamp) -> bool {
     let is_error = status.is_none_or(|status| matches!(status.as_u16(), 500 | 502..=504));
-    if !is_error || stored.must_revalidate || stored.no_cache || wish.directives.no_cache {
+    if !is_error || stored.no_cache || wish.directives.no_cache {
         return false;
     }
-    let window = stored.stale_if_error.max(wish.directives.stale_if_error.unwrap_or_default());
+    let taken = wish.directives.stale_if_error.filter(|_| !stored.must_revalidate);
+    let window = stored.stale_if_error.max(taken.unwrap_or_default());
     milliseconds(stored.age(now).saturating_sub(stored.fresh_for)) < milliseconds(window)
 }
 

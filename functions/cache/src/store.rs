@@ -85,12 +85,6 @@ const UNSTORED_FIELDS: [HeaderName; 8] = [
     PROXY_AUTHORIZATION,
     CONTENT_RANGE,
 ];
-/// Fields that origins send to us alone.
-const OWN_FIELDS: [HeaderName; 3] = [
-    HeaderName::from_static("surrogate-control"),
-    HeaderName::from_static("surrogate-key"),
-    HeaderName::from_static("cache-tag"),
-];
 /// Fields that set cookies.
 const COOKIE_FIELDS: [HeaderName; 2] = [SET_COOKIE, HeaderName::from_static("set-cookie2")];
 /// A response that varies by more fields is not stored.
@@ -101,7 +95,8 @@ const VARY_BYTES_MAX: usize = 2 << 10;
 /// What is to be stored of a response.
 ///
 /// What has no lifetime is stored if it can be validated, or used stale. The plan's stale windows count only where the
-/// origin, the plan or a guess says a lifetime, be it zero: what nobody said to be cacheable is not used unasked.
+/// origin, the plan or a guess says a lifetime, be it zero: what nobody said to be cacheable is not used unasked. Nor do
+/// they count beside `s-maxage`, which forbids to use what is stale, but for windows that the origin itself says.
 ///
 /// # Errors
 /// Why it may not be stored.
@@ -258,12 +253,15 @@ fn usable(
         Freshness::Never => return Err(Unstored::Status),
     };
     let fresh_for = lifetime.unwrap_or_default();
-    // RFC 9111 section 5.2.2.10: s-maxage means proxy-revalidate, too.
-    let must_revalidate = directives.must_revalidate || directives.proxy_revalidate || directives.s_maxage.is_some();
+    // RFC 9111 sections 5.2.2.2 and 5.2.2.8: whatever else is said.
+    let is_absolute = directives.must_revalidate || directives.proxy_revalidate;
+    // Section 5.2.2.10: s-maxage means proxy-revalidate, too. But who says beside it for how long a response may be used
+    // stale means just that; only what he does not say is not to be had from anybody else.
+    let must_revalidate = is_absolute || directives.s_maxage.is_some();
     let window = |said: Option<Duration>, planned| match lifetime {
-        _ if must_revalidate => Duration::ZERO,
-        None => said.unwrap_or_default(),
-        Some(_) => said.unwrap_or(planned),
+        _ if is_absolute => Duration::ZERO,
+        Some(_) if !must_revalidate => said.unwrap_or(planned),
+        _ => said.unwrap_or_default(),
     };
     let stale_while_revalidate = window(directives.stale_while_revalidate, plan.stale_while_revalidate);
     let stale_if_error = window(directives.stale_if_error, plan.stale_if_error);
@@ -292,9 +290,6 @@ fn stored_headers(plan: &Plan, directives: &ResponseDirectives, received: Receiv
     remove(&UNSTORED_FIELDS);
     if plan.set_cookie == SetCookie::Strip {
         remove(&COOKIE_FIELDS);
-    }
-    if !plan.debug {
-        remove(&OWN_FIELDS);
     }
     for name in directives.private_fields.iter().chain(&directives.no_cache_fields) {
         headers.remove(name.as_str());

@@ -16,7 +16,8 @@ pub struct Stored {
     /// Its status. Of a partial one: 200, for that is what its fields are of.
     pub status: StatusCode,
     /// Its fields, as they may be given to clients: no `Age`, no `Content-Length`, nothing of a connection, nothing of
-    /// one user. `Date` is always there.
+    /// one user. `Date` is always there. Only what origins say to us alone is in there, too, for a later 304 is judged by
+    /// it: `Surrogate-Control`, `Surrogate-Key` and `Cache-Tag` are removed from answers.
     pub headers: HeaderMap,
     /// How old it was when it was received: `corrected_initial_age` (RFC 9111 section 4.2.3).
     pub initial_age: Duration,
@@ -28,7 +29,8 @@ pub struct Stored {
     pub stale_while_revalidate: Duration,
     /// After that, for how long it may be used when none can be fetched (RFC 5861 section 4).
     pub stale_if_error: Duration,
-    /// Whether it is never to be used stale: `must-revalidate`, `proxy-revalidate`, `s-maxage`.
+    /// Whether it is never to be used stale, but within its own two windows, whatever a client takes: `must-revalidate`
+    /// and `proxy-revalidate`, which leave it no windows, and `s-maxage`, which leaves it those that the origin says.
     pub must_revalidate: bool,
     /// Whether it is never to be used without asking: `no-cache`.
     pub no_cache: bool,

@@ -43,6 +43,7 @@ fn what_it_is_good_for() {
     let plain = stored();
     let refreshed = Stored { stale_while_revalidate: s(30), ..stored() };
     let strict = Stored { must_revalidate: true, ..stored() };
+    let windowed = Stored { must_revalidate: true, ..refreshed.clone() };
     let checked = Stored { no_cache: true, ..refreshed.clone() };
     let cases: &[(&str, &Stored, &str, u64, Reuse)] = &[
         ("4.2: fresh", &plain, "", 5_000, Answer),
@@ -55,6 +56,9 @@ fn what_it_is_good_for() {
         ("RFC 5861 3: fresh is fresh", &refreshed, "", 59_999, Answer),
         ("5.2.2.2: must-revalidate, fresh", &strict, "", 59_999, Answer),
         ("5.2.2.2: must-revalidate, stale", &strict, "max-stale", 60_000, Stale),
+        ("5.2.2.10: its own window", &windowed, "", 60_000, AnswerThenRefresh),
+        ("5.2.2.10: its own window, max-stale", &windowed, "max-stale", 89_999, AnswerThenRefresh),
+        ("5.2.2.10: beyond its own window", &windowed, "max-stale", 90_000, Stale),
         ("5.2.2.4: no-cache", &checked, "", 5_000, Asked),
         ("5.2.2.4: no-cache, stale", &checked, "max-stale", 70_000, Asked),
         ("5.2.1.4: no-cache", &plain, "no-cache", 5_000, Asked),
@@ -97,14 +101,15 @@ fn what_was_purged_softly_is_stale() {
     // What was stale before is not less so.
     assert_eq!(of(&refreshed, "", at(70)), Judgement { reuse: Reuse::AnswerThenRefresh, ttl_s: -10 });
     assert_eq!(of(&refreshed, "", at(90)), Judgement { reuse: Reuse::Stale, ttl_s: -30 });
-    assert_eq!(of(&Stored { must_revalidate: true, ..refreshed }, "", at(20)).reuse, Reuse::Stale);
+    assert_eq!(of(&Stored { must_revalidate: true, ..stored() }, "max-stale", at(20)).reuse, Reuse::Stale);
 }
 
 #[test]
 fn what_stands_in_for_an_error() {
     let plain = stored();
     let lasting = Stored { stale_if_error: s(30), ..stored() };
-    let strict = Stored { must_revalidate: true, ..lasting.clone() };
+    let strict = Stored { must_revalidate: true, ..plain.clone() };
+    let windowed = Stored { must_revalidate: true, ..lasting.clone() };
     let checked = Stored { no_cache: true, ..lasting.clone() };
     type Case<'a> = (&'a str, &'a Stored, &'a str, Option<u16>, u64, bool);
     let cases: &[Case<'_>] = &[
@@ -124,6 +129,8 @@ fn what_stands_in_for_an_error() {
         ("RFC 9111 4.2.4: disconnected", &lasting, "", None, 80_000, true),
         ("RFC 9111 4.2.4: disconnected, beyond it", &lasting, "", None, 90_000, false),
         ("RFC 9111 5.2.2.2: must-revalidate", &strict, "stale-if-error=100", None, 80_000, false),
+        ("RFC 9111 5.2.2.10: its own window", &windowed, "", None, 80_000, true),
+        ("RFC 9111 5.2.2.10: beyond it", &windowed, "stale-if-error=100", None, 90_000, false),
         ("RFC 9111 5.2.2.4: no-cache", &checked, "", Some(503), 20_000, false),
         ("RFC 9111 5.2.1.4: no-cache", &lasting, "no-cache", Some(503), 80_000, false),
     ];
@@ -178,9 +185,8 @@ proptest! {
         if matches!(judgement.reuse, Reuse::Answer | Reuse::AnswerThenRefresh) {
             prop_assert!(!stored.no_cache && !asked.no_cache);
             prop_assert!(asked.max_age.is_none_or(|limit| age <= limit));
-            prop_assert!(is_fresh || !stored.must_revalidate);
             let staleness = age.saturating_sub(stored.fresh_for);
-            let is_taken = asked.max_stale.is_some_and(|limit| staleness <= limit);
+            let is_taken = !stored.must_revalidate && asked.max_stale.is_some_and(|limit| staleness <= limit);
             prop_assert!(is_fresh || is_taken || staleness < stored.stale_while_revalidate);
         }
         prop_assert_eq!(judgement.reuse == Reuse::AnswerThenRefresh && is_fresh, false);
