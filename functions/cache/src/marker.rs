@@ -121,7 +121,11 @@ impl Normal {
         if !self.codings.is_empty() {
             match negotiate(headers, &self.codings) {
                 Some(coding) => set(headers, ACCEPT_ENCODING, HeaderValue::from_static(coding.as_str())),
-                None => drop(headers.remove(ACCEPT_ENCODING)),
+                // Without the field, it would take any coding (RFC 9110 section 12.5.3).
+                None if headers.contains_key(ACCEPT_ENCODING) => {
+                    set(headers, ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+                }
+                None => {}
             }
         }
         if let Some(language) = negotiate_language(headers, &self.languages)

@@ -76,7 +76,7 @@ impl StatusTtl {
 /// one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Normal {
-    /// `Accept-Encoding` becomes the best of these that the client takes, or nothing. Empty: it is left alone.
+    /// `Accept-Encoding` becomes the best of these that the client takes, or `identity`. Empty: it is left alone.
     pub codings: Vec<Coding>,
     /// `Accept-Language` becomes the best of these that the client takes, or the first. Empty: it is left alone.
     pub languages: Vec<Arc<str>>,

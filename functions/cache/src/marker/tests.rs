@@ -164,8 +164,10 @@ fn normal_fields() {
         (&nothing, "", ""),
         (&normal, "accept-encoding: gzip, deflate, br, zstd", "accept-encoding: br | accept-language: en"),
         (&normal, "accept-encoding: gzip | accept-encoding: deflate", "accept-encoding: gzip | accept-language: en"),
-        (&normal, "accept-encoding: identity", "accept-language: en"),
-        (&normal, "accept-encoding: zstd, br;q=0", "accept-language: en"),
+        (&normal, "accept-encoding: identity", "accept-encoding: identity | accept-language: en"),
+        // "If no Accept-Encoding header field is in the request, any content coding is considered acceptable."
+        (&normal, "accept-encoding: zstd, br;q=0", "accept-encoding: identity | accept-language: en"),
+        (&normal, "accept-encoding:", "accept-encoding: identity | accept-language: en"),
         (&normal, "", "accept-language: en"),
         (&normal, "accept-language: de-AT, en;q=0.5", "accept-language: de"),
         (&normal, "accept-language: fr | x-a: 1", "accept-language: en | x-a: 1"),
