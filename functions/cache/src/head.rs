@@ -1,6 +1,6 @@
 //! What a HEAD says of a stored response to GET (RFC 9111 section 4.3.5).
 
-use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED};
+use http::header::{CONTENT_LENGTH, LAST_MODIFIED};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::condition::validator::EntityTag;
@@ -20,46 +20,29 @@ pub enum HeadUpdate {
 
 /// What becomes of a stored response whose body has this length when a response to HEAD comes.
 ///
-/// Only 200 says something. Each validator that it names must be the stored one's, and the length, if it says one; where
-/// it names none of what the stored one has, nothing shows that they are of the same representation: it is kept as it is.
-/// What could not be stored any more, were it a response to GET, is invalid.
+/// Only 200 says something. Each validator that it names must be the stored one's, and the length, if it says one. What
+/// could not be stored any more, were it a response to GET, is invalid.
 pub fn update_by_head(plan: &Plan, wish: &Wish, stored: &Stored, length: u64, received: Received<'_>) -> HeadUpdate {
     if received.method != Method::HEAD || received.head.status != StatusCode::OK {
         return HeadUpdate::Keep;
     }
-    match compare(plan, stored, length, &received.head.headers) {
-        Compared::Unknown => HeadUpdate::Keep,
-        Compared::Differs => HeadUpdate::Invalidate,
-        Compared::Equals => match freshen(plan, wish, stored, received) {
-            Ok(renewed) => HeadUpdate::Renew(Box::new(renewed)),
-            Err(Unstored::Authorization) => HeadUpdate::Keep,
-            Err(_) if wish.directives.no_store => HeadUpdate::Keep,
-            Err(_) => HeadUpdate::Invalidate,
-        },
+    if !is_of_it(plan, stored, length, &received.head.headers) {
+        return HeadUpdate::Invalidate;
+    }
+    match freshen(plan, wish, stored, received) {
+        Ok(renewed) => HeadUpdate::Renew(Box::new(renewed)),
+        Err(Unstored::Authorization) => HeadUpdate::Keep,
+        Err(_) if wish.directives.no_store => HeadUpdate::Keep,
+        Err(_) => HeadUpdate::Invalidate,
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compared {
-    Unknown,
-    Equals,
-    Differs,
-}
-
-fn compare(plan: &Plan, stored: &Stored, length: u64, head: &HeaderMap) -> Compared {
-    let has = |name| head.contains_key(name) && stored.headers.contains_key(name);
+/// Whether nothing that a HEAD says differs from what is stored.
+fn is_of_it(plan: &Plan, stored: &Stored, length: u64, head: &HeaderMap) -> bool {
     let says_length = head.contains_key(CONTENT_LENGTH) && !is_coded_here(plan, stored);
-    if stored.status != StatusCode::OK || !has_equal_validators(plan, stored, head) {
-        return Compared::Differs;
-    }
-    if says_length && !has_length(stored, length, head) {
-        return Compared::Differs;
-    }
-    let has_validator = stored.headers.contains_key(ETAG) || stored.headers.contains_key(LAST_MODIFIED);
-    match has(&ETAG) || has(&LAST_MODIFIED) || says_length || !has_validator {
-        true => Compared::Equals,
-        false => Compared::Unknown,
-    }
+    stored.status == StatusCode::OK
+        && has_equal_validators(plan, stored, head)
+        && (!says_length || has_length(stored, length, head))
 }
 
 /// Whether each validator that the HEAD names is the stored one's.
