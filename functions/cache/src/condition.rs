@@ -6,7 +6,7 @@ mod freshen;
 pub(crate) mod tests;
 pub(crate) mod validator;
 
-pub(crate) use freshen::{freshen, is_coded_here};
+pub(crate) use freshen::{add_tags, freshen, is_coded_here, update};
 
 use http::header::{CONTENT_LENGTH, DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, StatusCode};

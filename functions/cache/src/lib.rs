@@ -38,7 +38,7 @@ pub use language::negotiate_language;
 pub use marker::{Kept, Marker, Vary};
 pub use plan::{Compress, Condition, Normal, Plan, SetCookie, StatusTtl};
 pub use purge::{Purge, PurgeError, What};
-pub use range::{Extent, Piece, Ranged, Splice, extent, select, splice};
+pub use range::{Extent, Piece, Ranged, Splice, combine, extent, select};
 pub use search::{Ignores, Search, search_key};
 pub use status::{CacheStatus, Forward};
 pub use store::{Received, Unstored, store};

@@ -130,10 +130,7 @@ impl Default for Plan {
             session_cookies: Vec::new(),
             set_cookie: SetCookie::Pass,
             client_directives: true,
-            targets: vec![
-                HeaderName::from_static("surrogate-control"),
-                HeaderName::from_static("cdn-cache-control"),
-            ],
+            targets: vec![HeaderName::from_static("surrogate-control"), HeaderName::from_static("cdn-cache-control")],
             max_body: 16 << 20,
             wait: Duration::from_secs(5),
             compress: None,

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::Stored;
 use crate::condition::validator::{EntityTag, date, only};
-pub use combine::{Splice, extent, splice};
+pub use combine::{Splice, combine, extent};
 use specifier::{Asked, asked};
 
 /// How much of a representation a stored body is.

@@ -44,13 +44,19 @@ fn merged(plan: &Plan, stored: &Stored, new: &response::Parts) -> response::Part
     // Its Date is not that of the answer that came just now (RFC 9110 section 6.6.1).
     head.headers.remove(DATE);
     let is_coded_here = is_coded_here(plan, stored);
-    for name in new.headers.keys() {
-        if !is_of_stored_body(name) && !(is_coded_here && (name == ETAG || name == ACCEPT_RANGES)) {
-            replace(&mut head.headers, name, &new.headers);
+    update(&mut head.headers, &new.headers, |name| !(is_coded_here && (name == ETAG || name == ACCEPT_RANGES)));
+    head
+}
+
+/// The fields of a stored response, updated by those of a newer one (RFC 9111 section 3.2) that pass.
+pub(crate) fn update(headers: &mut HeaderMap, new: &HeaderMap, passes: impl Fn(&HeaderName) -> bool) {
+    let vary: Vec<_> = headers.get_all(VARY).iter().cloned().collect();
+    for name in new.keys() {
+        if !is_of_stored_body(name) && passes(name) {
+            replace(headers, name, new);
         }
     }
-    widen_vary(&mut head.headers, &stored.headers);
-    head
+    widen_vary(headers, &vary);
 }
 
 /// Fields that say what the stored bytes are, and stay with them. All others are replaced, `Content-Type` among them: it
@@ -67,8 +73,8 @@ fn replace(headers: &mut HeaderMap, name: &HeaderName, by: &HeaderMap) {
 }
 
 /// What was chosen by a field of the request once goes on to be: the newer response can only add such fields.
-fn widen_vary(headers: &mut HeaderMap, old: &HeaderMap) {
-    for field in old.get_all(VARY).iter().flat_map(members) {
+fn widen_vary(headers: &mut HeaderMap, old: &[HeaderValue]) {
+    for field in old.iter().flat_map(members) {
         let is_said = headers.get_all(VARY).iter().flat_map(members).any(|said| said.eq_ignore_ascii_case(field));
         if let (false, Ok(value)) = (is_said, HeaderValue::from_bytes(field)) {
             headers.append(VARY, value);
@@ -77,9 +83,6 @@ fn widen_vary(headers: &mut HeaderMap, old: &HeaderMap) {
 }
 
 /// What a newer head does not change: the status, how much of it is there, and what it was chosen by.
-///
-/// It keeps its tags, too, beside new ones. They may have been taken from its fields when it was stored; a purge by one
-/// too many costs a fetch, and one too few would leave what is to be forgotten.
 fn kept(stored: &Stored, mut renewed: Stored) -> Stored {
     renewed.status = stored.status;
     renewed.extent = stored.extent;
@@ -87,10 +90,14 @@ fn kept(stored: &Stored, mut renewed: Stored) -> Stored {
     if is_chosen_alike {
         renewed.vary.clone_from(&stored.vary);
     }
-    let missing: Vec<Arc<str>> = stored.tags.iter().filter(|tag| !renewed.tags.contains(tag)).cloned().collect();
-    renewed.tags.extend(missing);
-    renewed.tags.truncate(TAGS_MAX);
     renewed
+}
+
+/// Adds the tags that are missing.
+pub(crate) fn add_tags(tags: &mut Vec<Arc<str>>, others: &[Arc<str>]) {
+    let missing: Vec<_> = others.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
+    tags.extend(missing);
+    tags.truncate(TAGS_MAX);
 }
 
 #[cfg(test)]
@@ -170,22 +177,29 @@ mod tests {
     }
 
     #[test]
-    fn extent_choice_and_tags_stay() {
+    fn extent_and_choice_stay() {
         let name = HeaderName::from_static("a");
         let mut old = stored(&[]);
         old.extent = Extent::Part { first: 1, length: 2, complete_length: 9 };
         old.vary = vec![(name.clone(), Some("then".into()))];
-        old.tags = vec!["x".into(), "y".into()];
+        old.tags = vec!["x".into()];
         let mut new = stored(&[("b", "1")]);
         new.vary = vec![(name, Some("now".into()))];
-        new.tags = vec!["z".into(), "y".into()];
+        new.tags = vec!["z".into()];
         let kept_of = kept(&old, new.clone());
         assert_eq!((&kept_of.headers, kept_of.extent, &kept_of.vary), (&new.headers, old.extent, &old.vary));
-        assert_eq!(kept_of.tags, ["z".into(), "y".into(), "x".into()] as [Arc<str>; 3]);
+        assert_eq!(kept_of.tags, new.tags);
         // It varies by more now: that is what it is found by.
         new.vary.push((HeaderName::from_static("c"), None));
         assert_eq!(kept(&old, new.clone()).vary, new.vary);
-        old.tags = (0..2 * TAGS_MAX).map(|number| number.to_string().into()).collect();
-        assert_eq!(kept(&old, new).tags.len(), TAGS_MAX);
+    }
+
+    #[test]
+    fn tags_are_added() {
+        let mut tags: Vec<Arc<str>> = vec!["z".into(), "y".into()];
+        add_tags(&mut tags, &["x".into(), "y".into()]);
+        assert_eq!(tags, ["z".into(), "y".into(), "x".into()] as [Arc<str>; 3]);
+        add_tags(&mut tags, &(0..2 * TAGS_MAX).map(|number| number.to_string().into()).collect::<Vec<_>>());
+        assert_eq!(tags.len(), TAGS_MAX);
     }
 }

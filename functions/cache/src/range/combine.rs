@@ -1,5 +1,6 @@
 //! Parts that are stored, and how they become more (RFC 9111 sections 3.3 and 3.4).
 
+use std::mem;
 use std::ops::Range;
 
 use http::HeaderMap;
@@ -8,6 +9,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use super::Extent;
 use crate::Stored;
 use crate::condition::validator::{EntityTag, only};
+use crate::condition::{add_tags, update};
 
 /// What a 206 is a part of, by its `Content-Range`; none for one that is not a single part of something of known
 /// length (RFC 9110 section 14.4), or that says another length of itself.
@@ -46,11 +48,29 @@ pub struct Splice {
     pub extent: Extent,
 }
 
-/// How a stored response and a new part of the same representation are combined (RFC 9111 section 3.4): both have the
-/// same strong validator, and they touch or overlap. None: they are not, and the new one replaces the old.
+/// A stored response and a new part of the same representation, combined (RFC 9111 section 3.4): what it is together, with
+/// the fields of the stored one as the new one updates them, and what is made of both bodies. None: they have not the same
+/// strong validator, or neither touch nor overlap, and the new one replaces the old.
+///
+/// How it may be used is what the new one says: a 206 repeats all that a 200 would say of that (RFC 9110 section 15.3.7).
 ///
 /// The pieces are as long as the extents say. A body that was cut short does not have them: then nothing is combined.
-pub fn splice(old: &Stored, new: &Stored) -> Option<Splice> {
+pub fn combine(old: &Stored, new: &Stored) -> Option<(Splice, Stored)> {
+    let splice = splice(old, new)?;
+    let mut combined = Stored { extent: splice.extent, ..new.clone() };
+    let new_headers = mem::replace(&mut combined.headers, old.headers.clone());
+    update(&mut combined.headers, &new_headers, |_| true);
+    for (name, value) in &old.vary {
+        if !combined.vary.iter().any(|(varies, _)| varies == name) {
+            combined.vary.push((name.clone(), value.clone()));
+        }
+    }
+    add_tags(&mut combined.tags, &old.tags);
+    Some((splice, combined))
+}
+
+/// How their bodies become one.
+pub(super) fn splice(old: &Stored, new: &Stored) -> Option<Splice> {
     let is_same = EntityTag::of(&old.headers)?.is_strongly(EntityTag::of(&new.headers)?);
     let (new_range, complete_length) = range_of(new.extent)?;
     let (old_range, old_complete_length) = match old.extent {

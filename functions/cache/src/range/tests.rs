@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::combine::splice;
 use super::*;
 use crate::condition::tests::{DAY, NEXT_DAY, fields, stored};
 
@@ -256,6 +257,32 @@ fn splices() {
     let expected = Some(Splice { before: 0..10, after: 20..100, extent: Extent::Whole });
     assert_eq!(splice(&whole, &part(10, 10, 100)), expected);
     assert_eq!(splice(&part(10, 10, 100), &whole), None);
+}
+
+/// RFC 9111 section 3.4: "MUST update the stored response header fields using the header fields provided in the new".
+#[test]
+fn what_is_combined_has_the_fields_of_both() {
+    let (mut old, mut new) = (part(0, 10, 100), part(10, 10, 100));
+    old.headers = fields(&[("etag", "\"1\""), ("content-type", "a/b"), ("x", "old"), ("y", "1"), ("vary", "a")]);
+    new.headers = fields(&[("etag", "\"1\""), ("x", "new"), ("z", "2"), ("vary", "b")]);
+    old.vary = vec![(HeaderName::from_static("a"), Some("1".into()))];
+    new.vary = vec![(HeaderName::from_static("b"), None)];
+    old.tags = vec!["t".into()];
+    new.fresh_for = std::time::Duration::from_secs(7);
+    let (splice, combined) = combine(&old, &new).unwrap();
+    assert_eq!((splice.before, combined.extent), (0..10, splice.extent));
+    let expected = [
+        ("etag", "\"1\""),
+        ("content-type", "a/b"),
+        ("x", "new"),
+        ("y", "1"),
+        ("z", "2"),
+        ("vary", "b"),
+        ("vary", "a"),
+    ];
+    assert_eq!(combined.headers, fields(&expected));
+    assert_eq!(combined.vary, [new.vary[0].clone(), old.vary[0].clone()]);
+    assert_eq!((combined.fresh_for, combined.received_at, combined.tags), (new.fresh_for, new.received_at, old.tags));
 }
 
 #[test]
