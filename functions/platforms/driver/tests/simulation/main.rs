@@ -6,6 +6,7 @@ mod arriving;
 mod body;
 mod clock;
 mod edge;
+mod honest;
 
 mod platform;
 mod random;
