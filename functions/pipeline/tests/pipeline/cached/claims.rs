@@ -119,6 +119,17 @@ fn others_wait() {
             &[],
             waits(vec![(stale(), "fetch alone"), (good(), "200 fetched, fwd=uri-miss")]),
         ),
+        // The driver has the body at hand that it waited for: what was found before stands in for nothing.
+        Case::get(
+            "what came before them is judged: stale, and then there is an error",
+            &[("cache-control", "stale-if-error=99")],
+            vec![
+                (stale(), "claim /a?b of -65000"),
+                (Claimed(Taken), "wait 5000"),
+                (stale(), "fetch alone"),
+                (fetched(503, &[]), "503 fetched, fwd=stale; fwd-status=503"),
+            ],
+        ),
         Case::get(
             "what is for nobody who did not ask (section 5.2.2.4)",
             &[],

@@ -183,7 +183,7 @@ fn used_if_there_is_an_error() {
 /// RFC 9111 section 5.2.2.2: not where it must be validated, nor where the client wants it to be.
 #[test]
 fn not_where_it_is_forbidden() {
-    for control in ["must-revalidate", "proxy-revalidate", "s-maxage=60", "no-cache"] {
+    for control in ["must-revalidate", "proxy-revalidate", "no-cache"] {
         let value: &'static str = format!("max-age=60, stale-if-error=99, stale-while-revalidate=99, {control}").leak();
         let stored = || found(response(65_000, &[("cache-control", value), ("etag", "\"1\"")]));
         let forward = if control == "no-cache" { "request" } else { "stale" };
@@ -201,6 +201,20 @@ fn not_where_it_is_forbidden() {
             ),
         ]);
     }
+    // Section 5.2.2.10: nor for a client that would take it.
+    let shared = || found(response(65_000, &[("cache-control", "s-maxage=60"), ("etag", "\"1\"")]));
+    run(vec![
+        Case::get("s-maxage", &[("cache-control", "max-stale=99")], vec![(shared(), CLAIM)]),
+        Case::get(
+            "s-maxage and an error",
+            &[("cache-control", "stale-if-error=99")],
+            vec![
+                (shared(), CLAIM),
+                (Claimed(Held), TAG),
+                (fetched(503, &[]), "503 fetched, fwd=stale; fwd-status=503"),
+            ],
+        ),
+    ]);
     run(vec![Case::get(
         "the client",
         &[("cache-control", "no-cache")],
