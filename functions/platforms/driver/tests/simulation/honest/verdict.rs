@@ -89,10 +89,9 @@ fn is_new_enough(origin: &Origin, sent: &Sent, client: &Client, got: &Got) -> bo
         return true;
     }
     let staleness = age - fresh;
-    let is_window = wants("max-age").is_none()
-        && wants("max-stale").is_none()
-        && staleness < control.while_revalidate_s.unwrap_or(0) * 1_000;
     let is_taken = wants("max-stale").is_some_and(|most| staleness <= most);
+    let is_minded = !is_taken && (wants("max-age").is_some() || wants("max-stale").is_some());
+    let is_window = !is_minded && staleness < control.while_revalidate_s.unwrap_or(0) * 1_000;
     // What a client would take does not count beside s-maxage; what the origin itself says of windows does.
     let is_strict = control.must_revalidate || (is_taken && !is_window && control.s_maxage_s.is_some());
     (!is_strict && (is_window || is_taken)) || stands_in(origin, sent, client, got, staleness)
