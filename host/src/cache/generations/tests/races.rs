@@ -94,3 +94,61 @@ fn sequence_numbers_are_given_out_once() {
     all.dedup();
     assert_eq!(all.len(), 20_000);
 }
+
+/// Runs `purge` while two threads look all the time; they stop when it has returned.
+fn while_looked_at(look: impl Fn() + Sync, purge: impl FnOnce()) {
+    let (ready, is_done) = (AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                ready.fetch_add(1, Ordering::Relaxed);
+                while is_done.load(Ordering::Relaxed) == 0 {
+                    look();
+                }
+            });
+        }
+        while ready.load(Ordering::Relaxed) < 2 {
+            std::hint::spin_loop();
+        }
+        purge();
+        is_done.store(1, Ordering::Relaxed);
+    });
+}
+
+/// An entry that is looked at while it is being purged is not taken for valid ever after.
+#[test]
+fn what_is_looked_at_meanwhile_is_purged_all_the_same() {
+    let whats = [
+        url("https://a.example/p/1"),
+        What::Prefix("https://a.example/p/".into()),
+        What::Tag("t".into()),
+        What::Everything,
+    ];
+    let generations = Generations::open_with(None, unix_ms, 2).unwrap();
+    for round in 0..400 {
+        let entry = entry(&generations);
+        let what = whats[round % whats.len()].clone();
+        let stands = || generations.standing(&entry.checked, entry.sequence, &entry.key, &entry.tags);
+        let look = || assert!(stands() != Standing::Soft);
+        while_looked_at(look, || generations.invalidate(&hard(what)));
+        assert_eq!(stands(), Standing::Hard, "round {round}");
+    }
+}
+
+/// What is purged by a prefix is so while the prefix leaves the list: because others need its place, or because a purge
+/// of more makes it superfluous.
+#[test]
+fn what_was_purged_stays_purged() {
+    let prefix = |text: &str| What::Prefix(text.into());
+    let generations = Generations::open_with(None, unix_ms, 1).unwrap();
+    for round in 0..400 {
+        let entry = entry(&generations);
+        generations.invalidate(&hard(prefix("https://a.example/p/")));
+        let what = [prefix("https://b.example/"), prefix("https://a.example/"), What::Everything][round % 3].clone();
+        let look = || {
+            let stands = generations.standing(&Checked::default(), entry.sequence, &entry.key, &entry.tags);
+            assert_eq!(stands, Standing::Hard, "round {round}");
+        };
+        while_looked_at(look, || generations.invalidate(&hard(what)));
+    }
+}
