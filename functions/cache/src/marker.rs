@@ -3,16 +3,16 @@
 //! A request is looked up in this order. Every step that ends at a marker goes on with the keys that it names.
 //!
 //! 1. Under its own key is a response that varies by nothing, or a marker with the sets of fields that responses named
-//!    in `Vary`: the responses are under [`Vary::key`].
+//!    in `Vary`: the responses are under [`Marker::keys`]. One that varies by nothing, beside others that do, comes last.
 //! 2. If there is nothing, under [`crate::search_key`] may be a marker of `No-Vary-Search`, which stands alone. The key
 //!    that [`Search::key`] makes is looked up as in 1: what is there may vary by fields, too.
 //!
-//! A response is stored under [`Stored::key`] of the key by which it was looked up, or of the one that its own
-//! `No-Vary-Search` makes; if that differs from the key, a marker is left there.
+//! A response is stored under the key by which it was looked up, or under the one that its own `No-Vary-Search` makes;
+//! if [`Marker::with`] makes a marker, that is left there, and [`Marker::place`] says where the response is.
 
 use std::sync::Arc;
 
-use http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE};
+use http::header::{ACCEPT, ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{Key, Normal, Search, Stored, negotiate, negotiate_language};
@@ -29,7 +29,8 @@ pub enum Kept {
 /// How to look on: by which request fields, or by which part of the query, responses of this URL differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marker {
-    /// The sets of fields that responses named in `Vary`, the one seen last first; at most [`Marker::VARY_MAX`].
+    /// The sets of fields that responses named in `Vary`, the one seen last first; at most [`Marker::VARY_MAX`]. If a
+    /// response named nothing, an empty set stands at the end.
     pub vary: Vec<Vary>,
     /// What they said in `No-Vary-Search`. Such a marker is stored under the URL without its query.
     pub search: Option<Search>,
@@ -47,21 +48,41 @@ impl Marker {
     /// fields one, for `No-Vary-Search` one. `headers` are as [`Normal::apply`] left them.
     pub fn keys(&self, key: &Key, headers: &HeaderMap) -> Vec<Key> {
         let search = self.search.iter().map(|search| search.key(key));
-        self.vary.iter().map(|vary| vary.key(key, headers)).chain(search).collect()
+        let variant = |vary: &Vary| if vary.0.is_empty() { unvaried(key) } else { vary.key(key, headers) };
+        self.vary.iter().map(variant).chain(search).collect()
     }
 
-    /// The marker for a URL whose newest response is this one; `old` is what was there. None: none is needed, for the
-    /// response varies by nothing and is stored under the key itself.
+    /// The marker for a URL whose newest response is this one; `old` is what was there. None: none is needed, for no
+    /// response varies by anything, and this one is stored under the key itself.
+    ///
+    /// One that omits `Vary` is often a default that was not thought about: it does not take the place of those that have
+    /// one, and they are preferred (RFC 9111 section 4.1).
     pub fn with(old: Option<&Self>, stored: &Stored) -> Option<Self> {
-        if stored.vary.is_empty() {
-            return None;
-        }
         let newest = Vary::new(stored.vary.iter().map(|(name, _)| name.clone()));
         let others = old.into_iter().flat_map(|old| &old.vary).filter(|vary| **vary != newest);
-        let mut vary = vec![newest.clone()];
-        vary.extend(others.take(Self::VARY_MAX - 1).cloned());
+        let mut vary: Vec<_> = std::iter::once(&newest).chain(others).take(Self::VARY_MAX).cloned().collect();
+        if vary.iter().all(|vary| vary.0.is_empty()) {
+            return None;
+        }
+        // Stable: all but the empty one stay in their order.
+        vary.sort_by_key(|vary| vary.0.is_empty());
         Some(Self { vary, search: None })
     }
+
+    /// Where a response is stored if this marker, made [with](Self::with) it, is under `key`; `found` is where one was
+    /// found for the same request, not good enough. One that varies by nothing takes the place of that: else the older
+    /// one would be found again.
+    pub fn place(&self, key: &Key, stored: &Stored, found: Option<&Key>) -> Key {
+        match stored.vary.is_empty() {
+            true => found.cloned().unwrap_or_else(|| unvaried(key)),
+            false => stored.key(key),
+        }
+    }
+}
+
+/// The key of what varies by nothing where others do: no field has an empty name.
+fn unvaried(key: &Key) -> Key {
+    Key::of(&[key.as_str(), "\nvary"].concat())
 }
 
 impl Vary {
@@ -99,7 +120,7 @@ impl Stored {
         })
     }
 
-    /// The key that it is stored under; the marker that leads there is under `key`.
+    /// The key of this variant; the marker that leads there is under `key`.
     pub fn key(&self, key: &Key) -> Key {
         if self.vary.is_empty() {
             return key.clone();
@@ -169,12 +190,18 @@ pub(crate) fn value_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<
     })
 }
 
-/// One form of what these fields can say in many: neither case nor space means anything in lists of codings and of
-/// languages (RFC 9110 sections 12.5.3 and 12.5.4).
+/// One form of what these fields can say in many: neither case nor space means anything in lists of codings, languages
+/// and charsets, and space nothing in lists of media types, but for their quoted strings (RFC 9110 section 12.5).
 fn normal<C: Iterator<Item = char>>(name: &HeaderName, chars: C) -> impl Iterator<Item = char> + use<C> {
-    let is_list = name == ACCEPT_ENCODING || name == ACCEPT_LANGUAGE;
-    let chars = chars.filter(move |c| !is_list || !matches!(c, ' ' | '\t'));
-    chars.map(move |c| if is_list { c.to_ascii_lowercase() } else { c })
+    let is_caseless = name == ACCEPT_ENCODING || name == ACCEPT_LANGUAGE || name == ACCEPT_CHARSET;
+    let is_list = is_caseless || name == ACCEPT;
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let chars = chars.filter(move |c| {
+        is_quoted ^= *c == '"' && !is_escaped;
+        is_escaped = is_quoted && *c == '\\' && !is_escaped;
+        !is_list || is_quoted || !matches!(c, ' ' | '\t')
+    });
+    chars.map(move |c| if is_caseless { c.to_ascii_lowercase() } else { c })
 }
 
 /// Whether a field is what it was then, to the byte: the usual case, told quickly.

@@ -144,12 +144,22 @@ fn markers() {
     assert_eq!(sets(&marker), ["a b", "e", "d", "c"]);
     marker = after(marker.as_ref(), "f");
     assert_eq!(sets(&marker), ["f", "a b", "e", "d"]);
-    assert_eq!(after(marker.as_ref(), ""), None);
+    // What omits Vary comes last, and alone it needs no marker.
+    let with_default = after(marker.as_ref(), "");
+    assert_eq!(sets(&with_default), ["f", "a b", "e", ""]);
+    assert_eq!(after(with_default.as_ref(), ""), with_default);
+    assert_eq!(sets(&after(with_default.as_ref(), "e")), ["e", "f", "a b", ""]);
 
     let key = Key::of("https://a/b?c=1");
     let keys = marker.unwrap().keys(&key, &headers("f: 1 | e: 2"));
     let keys: Vec<_> = keys.iter().map(|key| key.as_str().split_once('\n').unwrap().1).collect();
     assert_eq!(keys, ["vary f=1", "vary a\nvary b", "vary e=2", "vary d"]);
+    let keys = with_default.as_ref().unwrap().keys(&key, &request);
+    let (varied, unvaried) = (stored("f", &request), stored("", &request));
+    let place = |stored, found| with_default.as_ref().unwrap().place(&key, stored, found);
+    assert_eq!((place(&varied, None), place(&varied, keys.get(1))), (keys[0].clone(), keys[0].clone()));
+    assert_eq!((place(&unvaried, None), place(&unvaried, keys.get(1))), (keys[3].clone(), keys[1].clone()));
+    assert_eq!((keys[3].as_str(), keys[3].url()), ("https://a/b?c=1\nvary", key.as_str()));
     let search = Marker { vary: Vec::new(), search: Some(Search { ignores_order: true, ..Search::default() }) };
     assert_eq!(search.keys(&key, &request), [search.search.as_ref().unwrap().key(&key)]);
 }

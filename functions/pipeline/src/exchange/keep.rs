@@ -99,7 +99,7 @@ impl Exchange {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Action, Fault> {
-        let Some(stale) = keeping.cached.stale.take() else { return Err(Failure::Internal.into()) };
+        let Some(stale) = keeping.cached.stale.clone() else { return Err(Failure::Internal.into()) };
         let received = keeping.received(&Method::GET, head, since, now);
         let Some(renewed) = renew(&keeping.cached.plan, &keeping.cached.wish, &stale.stored, received) else {
             // It is of something else: once more, without a condition.
@@ -349,8 +349,10 @@ impl Keeping {
         }
         let old = cached.marker.as_deref().filter(|_| base == cached.base);
         if let Some(marker) = Marker::with(old, stored).filter(|marker| !marker.vary.is_empty()) {
-            markers.push((base.clone(), Arc::new(marker)));
-            return (stored.key(&base), markers);
+            let found = cached.stale.as_ref().filter(|_| base == cached.base).map(|_| &cached.at);
+            let key = marker.place(&base, stored, found);
+            markers.push((base, Arc::new(marker)));
+            return (key, markers);
         }
         (base, markers)
     }

@@ -48,13 +48,29 @@ fn variants() {
             vec![(vary(&[&["x-a"]]), "look /a?b|vary x-a=1"), (stale(), "claim /a?b|vary x-a=1 of -65000")],
         ),
         Case::get(
-            "it varies no more",
+            "it varies no more: that comes behind what does (RFC 9111 section 4.1)",
             said,
             vec![
                 (vary(&[&["x-a"]]), "look /a?b|vary x-a=1"),
                 (NOTHING, "claim /a?b|vary x-a=1"),
                 (Claimed(Held), "fetch for all"),
-                (fetched(200, &[("cache-control", "max-age=60")]), "200 fetched, fwd=vary-miss; stored, stores /a?b"),
+                (
+                    fetched(200, &[("cache-control", "max-age=60")]),
+                    "200 fetched, fwd=vary-miss; stored, stores /a?b|vary marks /a?b",
+                ),
+            ],
+        ),
+        Case::get(
+            "it varies no more, and what did is stale: it takes the place of that",
+            said,
+            vec![
+                (vary(&[&["x-a"]]), "look /a?b|vary x-a=1"),
+                (stale(), "claim /a?b|vary x-a=1 of -65000"),
+                (Claimed(Held), "fetch for all; if-none-match: \"1\""),
+                (
+                    fetched(200, &[("cache-control", "max-age=60")]),
+                    "200 fetched, fwd=stale; stored, stores /a?b|vary x-a=1 marks /a?b",
+                ),
             ],
         ),
         Case::get(
