@@ -150,7 +150,7 @@ fn check_exchange(exchange: &Exchange) -> Result<(), String> {
     if !request.trailers.is_empty() && request.chunks.is_none() {
         return Err("trailers follow chunks".to_owned());
     }
-    if exchange.has_others() && (exchange.origin.len() != 1 || exchange.repeat != 1) {
+    if exchange.has_others() && (exchange.origin.len() + exchange.later.len() != 1 || exchange.repeat != 1) {
         return Err("what happens meanwhile happens during one request".to_owned());
     }
     if exchange.waiting.iter().any(Exchange::has_others) {
