@@ -99,7 +99,10 @@ impl Admin {
             Ok(Ok(())) => purge::done(count),
             Ok(Err(error)) => {
                 tracing::error!(%error, "a purge is not on disk");
-                problem::response(StatusCode::INTERNAL_SERVER_ERROR, "purged, but a restart could forget that: see the log")
+                problem::response(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "purged, but a restart could forget that: see the log",
+                )
             }
             Err(_) => problem::response(StatusCode::INTERNAL_SERVER_ERROR, "the purge failed"),
         }

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn the_token_alone_opens() {
-        let headers = |value: &'static str| HeaderMap::from_iter([(AUTHORIZATION, http::HeaderValue::from_static(value))]);
+        let headers =
+            |value: &'static str| HeaderMap::from_iter([(AUTHORIZATION, http::HeaderValue::from_static(value))]);
         let permission = Permission::new(Some("secret\n"), true);
         for (value, is_right) in [
             ("Bearer secret", true),

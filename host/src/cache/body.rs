@@ -32,10 +32,10 @@ impl StoredBody {
         Self { parts, bytes_left }
     }
 
-    /// What arrives, or pieces of it.
-    pub fn arriving(arriving: &Arc<Arriving>, pieces: Option<Vec<Piece>>) -> Self {
+    /// What arrives, or pieces of it, by one reader that there is already; further pieces need further ones.
+    pub fn arriving(arriving: &Arc<Arriving>, mut reader: Option<Reader>, pieces: Option<Vec<Piece>>) -> Self {
         let Some(pieces) = pieces else {
-            let parts = VecDeque::from([arriving.reader().map_or(Part::Lost, Part::Arriving)]);
+            let parts = VecDeque::from([reader.map_or(Part::Lost, Part::Arriving)]);
             return Self { parts, bytes_left: arriving.length() };
         };
         let length = |piece: &Piece| match piece {
@@ -46,7 +46,8 @@ impl StoredBody {
         let part = |piece| match piece {
             Piece::Text(text) => Part::Bytes(text),
             Piece::Range(range) => {
-                arriving.reader().map_or(Part::Lost, |reader| Part::Arriving(reader.range(range)))
+                let reader = reader.take().or_else(|| arriving.reader());
+                reader.map_or(Part::Lost, |reader| Part::Arriving(reader.range(range)))
             }
         };
         Self { parts: pieces.into_iter().map(part).collect(), bytes_left }

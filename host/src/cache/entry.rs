@@ -1,12 +1,13 @@
 //! A stored response, or one that is being stored: its head, and its body as far as it is there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tidegate_cache::{Kept, Piece};
+use http::{HeaderMap, HeaderValue};
+use tidegate_cache::{Kept, Piece, Stored};
 use tidegate_pipeline::Looked;
 
-use super::arriving::Arriving;
+use super::arriving::{Arriving, Reader};
 use super::body::StoredBody;
 use super::generations::Checked;
 
@@ -15,6 +16,8 @@ use super::generations::Checked;
 const OVERHEAD: usize = 600;
 /// The same of a field.
 const FIELD_OVERHEAD: usize = 104;
+/// Fields that an answer has beside those that are stored: Age, Cache-Status, and what a route adds.
+const ADDED_FIELDS: usize = 4;
 
 /// What is stored under a key. Whole entries are in the store; one that arrives is known to those who wait for it.
 pub struct Entry {
@@ -29,18 +32,36 @@ pub struct Entry {
 }
 
 /// A body, shared by all who read it.
-#[derive(Clone)]
 pub enum Body {
     /// It is there.
     Whole(Bytes),
     /// It arrives.
-    Arriving(Arc<Arriving>),
+    Arriving(Arc<Arriving>, Seat),
+}
+
+/// A place among the readers of a body that arrives, taken when it was certain that there was one: once a body turns out
+/// to be too large to be kept, nobody may join any more.
+#[derive(Default)]
+pub struct Seat(Mutex<Option<Reader>>);
+
+impl Seat {
+    /// The place; another one if it was taken already.
+    fn take(&self, arriving: &Arc<Arriving>) -> Option<Reader> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().or_else(|| arriving.reader())
+    }
 }
 
 impl Entry {
     /// An entry that has not been compared with any purge.
     pub fn new(kept: Kept, body: Body, sequence: u64) -> Arc<Self> {
         Arc::new(Self { kept, body, sequence, checked: Checked::default() })
+    }
+
+    /// The same entry with a place among its readers; none if it can be read no more.
+    pub fn joined(self: &Arc<Self>) -> Option<Arc<Self>> {
+        let Body::Arriving(arriving, _) = &self.body else { return Some(Arc::clone(self)) };
+        let seat = Seat(Mutex::new(Some(arriving.reader()?)));
+        Some(Self::new(self.kept.clone(), Body::Arriving(Arc::clone(arriving), seat), self.sequence))
     }
 
     /// What the pipeline sees of it.
@@ -50,7 +71,7 @@ impl Entry {
 
     /// Waits until its body has arrived, or has broken off.
     pub async fn settled(&self) {
-        if let Body::Arriving(arriving) = &self.body {
+        if let Body::Arriving(arriving, _) = &self.body {
             arriving.settled().await;
         }
     }
@@ -76,7 +97,7 @@ impl Entry {
         };
         let body = match &self.body {
             Body::Whole(bytes) => bytes.len(),
-            Body::Arriving(_) => 0,
+            Body::Arriving(..) => 0,
         };
         OVERHEAD + key_length + head + body
     }
@@ -87,7 +108,7 @@ impl Body {
     pub fn length(&self) -> Option<u64> {
         match self {
             Self::Whole(bytes) => Some(bytes.len() as u64),
-            Self::Arriving(arriving) => arriving.length(),
+            Self::Arriving(arriving, _) => arriving.length(),
         }
     }
 
@@ -99,7 +120,9 @@ impl Body {
                 Ok([piece]) => Read::Whole(cut(bytes, &piece)),
                 Err(pieces) => Read::Pieces(StoredBody::of(pieces.iter().map(|piece| cut(bytes, piece)))),
             },
-            (Self::Arriving(arriving), pieces) => Read::Pieces(StoredBody::arriving(arriving, pieces)),
+            (Self::Arriving(arriving, seat), pieces) => {
+                Read::Pieces(StoredBody::arriving(arriving, seat.take(arriving), pieces))
+            }
         }
     }
 }
@@ -110,6 +133,21 @@ pub enum Read {
     Whole(Bytes),
     /// In several, or as it arrives.
     Pieces(StoredBody),
+}
+
+/// The same head in memory of its own, all values in one piece: those that came from a connection share its read buffer,
+/// which is many times as large as they are.
+pub(super) fn compact(stored: &Stored) -> Stored {
+    let mut text = Vec::with_capacity(stored.headers.values().map(HeaderValue::len).sum());
+    stored.headers.values().for_each(|value| text.extend_from_slice(value.as_bytes()));
+    let mut text = Bytes::from(text);
+    let mut headers = HeaderMap::with_capacity(stored.headers.len() + ADDED_FIELDS);
+    for (name, value) in &stored.headers {
+        let copy = text.split_to(value.len());
+        // Made of what was a value before.
+        headers.append(name, HeaderValue::from_maybe_shared(copy).unwrap_or_else(|_| value.clone()));
+    }
+    Stored { headers, ..stored.clone() }
 }
 
 /// A piece of a body that is there. What lies outside of it is empty: pieces were selected by its length.

@@ -11,11 +11,11 @@ use http_body::Body as _;
 use tidegate_cache::{Kept, Key, Marker, Piece};
 use tidegate_pipeline::{Released, Store, StoreBody};
 
+use super::Cache;
 use super::arriving::{Arriving, Gone, Writer};
 use super::claims::Claim;
 use super::encode::{EncodeError, Encoder};
-use super::entry::{Body, Entry, cut};
-use super::Cache;
+use super::entry::{Body, Entry, Seat, compact, cut};
 use crate::server::body::ResponseBody;
 
 impl Cache {
@@ -28,21 +28,25 @@ impl Cache {
         found: Option<Arc<Entry>>,
     ) -> Arc<Entry> {
         let sequence = claim.sequence();
-        let kept = Kept::Stored(Arc::clone(&store.stored));
-        let found = found.map(|found| found.body.clone());
-        let (before, after) = match (&store.body, found) {
-            (StoreBody::Found, Some(body)) => {
-                let entry = Entry::new(kept, body, sequence);
+        let kept = Kept::Stored(Arc::new(compact(&store.stored)));
+        let (before, after) = match (&store.body, found.as_deref().map(|found| &found.body)) {
+            (StoreBody::Found, Some(Body::Whole(body))) => {
+                let entry = Entry::new(kept, Body::Whole(body.clone()), sequence);
                 claim.offer(Arc::clone(&entry));
                 self.keep(&store.key, &entry, store.markers, sequence);
                 claim.end();
                 return entry;
             }
             (StoreBody::Spliced(splice), Some(Body::Whole(old))) => {
-                let piece = |range: &Range<u64>| cut(&old, &Piece::Range(range.clone()));
+                let piece = |range: &Range<u64>| cut(old, &Piece::Range(range.clone()));
                 (piece(&splice.before), piece(&splice.after))
             }
-            _ => (Bytes::new(), Bytes::new()),
+            (StoreBody::Fetched, _) => (Bytes::new(), Bytes::new()),
+            // What is found is whole: only what arrives for others is not.
+            (StoreBody::Found | StoreBody::Spliced(_), _) => {
+                claim.release(Released::Unshared);
+                return found.unwrap_or_else(|| Entry::new(kept, Body::Whole(Bytes::new()), sequence));
+            }
         };
         let fetched = fetched.unwrap_or_else(|| ResponseBody::whole(Bytes::new()));
         let encoder = store.coding.map(Encoder::new);
@@ -52,17 +56,20 @@ impl Cache {
         };
         let (mut writer, arriving) = Arriving::new(length, store.max_body);
         writer.push(&before);
-        let entry = Entry::new(kept.clone(), Body::Arriving(Arc::clone(&arriving)), sequence);
-        claim.offer(Arc::clone(&entry));
+        let entry = Entry::new(kept.clone(), Body::Arriving(Arc::clone(&arriving), Seat::default()), sequence);
+        // Before the first byte arrives, for it may be one too many.
+        let own = entry.joined().unwrap_or_else(|| Arc::clone(&entry));
+        claim.offer(entry);
         let filling = Filling { fetched, encoder, writer, after };
         let cache = Arc::clone(self);
-        let mut fill = Box::pin(async move { cache.fill(claim, store.key, kept, store.markers, filling, arriving).await });
+        let mut fill =
+            Box::pin(async move { cache.fill(claim, store.key, kept, store.markers, filling, arriving).await });
         // Most bodies are there with their heads: then no task is needed.
         match poll_fn(|context| Poll::Ready(fill.as_mut().poll(context))).await {
-            Poll::Ready(whole) => whole.unwrap_or(entry),
+            Poll::Ready(whole) => whole.unwrap_or(own),
             Poll::Pending => {
                 tokio::spawn(fill);
-                entry
+                own
             }
         }
     }
@@ -78,13 +85,14 @@ impl Cache {
     ) -> Option<Arc<Entry>> {
         let sequence = claim.sequence();
         let mut claim = Some(claim);
-        filling.run(&arriving, || {
-            // It is not kept: whoever comes next fetches for itself.
-            if let Some(claim) = claim.take() {
-                claim.release(Released::Unshared);
-            }
-        })
-        .await;
+        filling
+            .run(&arriving, || {
+                // It is not kept: whoever comes next fetches for itself.
+                if let Some(claim) = claim.take() {
+                    claim.release(Released::Unshared);
+                }
+            })
+            .await;
         match (arriving.bytes(), claim) {
             (Some(bytes), Some(claim)) => {
                 let entry = Entry::new(kept, Body::Whole(bytes), sequence);

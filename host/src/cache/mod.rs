@@ -49,6 +49,12 @@ pub struct Cache {
     redis: Option<Redis>,
 }
 
+/// One that waits for what another fetches.
+pub struct Wait {
+    key: Key,
+    waiting: Waiting<Arc<Entry>>,
+}
+
 impl Cache {
     /// An empty cache that keeps so many bytes in memory, over what is on disk and in Redis.
     pub fn new(memory_bytes: usize, generations: Generations, disk: Option<Disk>, redis: Option<Redis>) -> Arc<Self> {
@@ -99,16 +105,12 @@ impl Cache {
     }
 
     /// Claims a key: see [`tidegate_driver::Platform::claim`].
-    pub fn claim(
-        &self,
-        key: &Key,
-        seen: Option<Timestamp>,
-    ) -> Claimed<Claim<Arc<Entry>>, Waiting<Arc<Entry>>> {
+    pub fn claim(&self, key: &Key, seen: Option<Timestamp>) -> Claimed<Claim<Arc<Entry>>, Wait> {
         let is_outdated = |sequence| self.generations.is_outdated(sequence, key);
         match self.claims.claim(key, self.generations.next(), is_outdated) {
             claims::Claimed::Held(claim) if self.is_as_seen(key, seen) => Claimed::Held(claim),
             claims::Claimed::Held(_) => Claimed::Changed,
-            claims::Claimed::Taken(waiting) => Claimed::Taken(waiting),
+            claims::Claimed::Taken(waiting) => Claimed::Taken(Wait { key: key.clone(), waiting }),
             claims::Claimed::Full => Claimed::Full,
         }
     }
@@ -124,13 +126,13 @@ impl Cache {
     }
 
     /// Waits for one who holds a claim.
-    pub async fn wait(
-        &self,
-        waiting: Waiting<Arc<Entry>>,
-        at_most: Duration,
-    ) -> Result<Found<Arc<Entry>>, Released> {
-        let entry = waiting.wait(at_most).await?;
-        Ok(Found { looked: entry.looked(false), entry })
+    pub async fn wait(&self, waiting: Wait, at_most: Duration) -> Result<Found<Arc<Entry>>, Released> {
+        let entry = waiting.waiting.wait(at_most).await?;
+        // What was purged since it began to be fetched is for those who asked before.
+        let found = self.valid(&waiting.key, &entry).filter(|found| !found.looked.is_purged);
+        let found = found.ok_or(Released::Unshared)?;
+        let entry = entry.joined().ok_or(Released::Unshared)?;
+        Ok(Found { entry, ..found })
     }
 
     /// Puts a whole entry and the markers that lead to it into the store.

@@ -18,7 +18,8 @@ use super::body::{RequestBody, ResponseBody};
 use super::core::CoreApp;
 use super::interim::Interim;
 use crate::app::{Answer, Route};
-use crate::cache::claims::{Claim, Waiting};
+use crate::cache::Wait;
+use crate::cache::claims::Claim;
 use crate::cache::entry::{Entry, Read};
 use crate::engine::{Fault, Journey};
 
@@ -105,7 +106,7 @@ impl Platform for Host<'_> {
     type Body = Body;
     type Entry = Arc<Entry>;
     type Claim = Claim<Arc<Entry>>;
-    type Waiting = Waiting<Arc<Entry>>;
+    type Waiting = Wait;
 
     fn now(&self) -> Timestamp {
         now()
