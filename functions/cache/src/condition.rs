@@ -8,9 +8,12 @@ pub(crate) mod validator;
 
 pub(crate) use freshen::{add_tags, freshen, is_coded_here, update};
 
-use http::header::{CONTENT_LENGTH, DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE};
-use http::{HeaderMap, StatusCode};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+};
+use http::{HeaderMap, HeaderName, StatusCode};
 
+use crate::freshness::initial_age;
 use crate::{Extent, Plan, Received, Stored, Unstored, Wish, range};
 use validator::{EntityTag, date};
 
@@ -80,8 +83,8 @@ pub fn set_validators(request: &mut HeaderMap, stored: Option<&Stored>, keeps_ra
 
 /// What is stored, freshened by a 304 (RFC 9111 sections 3.2 and 4.3.4). None: the 304 is of something else.
 ///
-/// The 304 may forbid to store what it is of (`no-store`, `private`, a cookie). Then nothing of it is kept, and what is
-/// stored is not used again without asking. Where it is the request that forbids it (`no-store`, `Authorization`), what
+/// The 304 may forbid to store what it is of (`no-store`, `private`, a cookie). Then nothing of it is kept but that, and
+/// what is stored is not used again without asking. Where it is the request that forbids it (`no-store`, `Authorization`), what
 /// is stored stays as it was. Either way it is the answer to the request that was validated.
 pub fn renew(plan: &Plan, wish: &Wish, stored: &Stored, received: Received<'_>) -> Option<Stored> {
     let is_of_it = received.head.status == StatusCode::NOT_MODIFIED && selects(plan, stored, &received.head.headers);
@@ -89,7 +92,7 @@ pub fn renew(plan: &Plan, wish: &Wish, stored: &Stored, received: Received<'_>) 
         Ok(renewed) => renewed,
         Err(Unstored::Authorization) => stored.clone(),
         Err(_) if wish.directives.no_store => stored.clone(),
-        Err(_) => retired(stored, received),
+        Err(_) => retired(plan, stored, received),
     })
 }
 
@@ -118,11 +121,16 @@ pub(crate) fn is_as_modified(new: &HeaderMap, old: &HeaderMap) -> Option<bool> {
     Some(is == was || dates.is_some_and(|(is, was)| is == was))
 }
 
-/// What is stored, good for nothing without asking.
-fn retired(stored: &Stored, received: Received<'_>) -> Stored {
+/// What is stored, good for nothing without asking. Of the 304 it says when it was sent and how it may be cached, so that
+/// a cache behind us goes by that.
+fn retired(plan: &Plan, stored: &Stored, received: Received<'_>) -> Stored {
+    let mut headers = stored.headers.clone();
+    let is_said = |name: &HeaderName| [CACHE_CONTROL, EXPIRES, DATE].contains(name) || plan.targets.contains(name);
+    update(&mut headers, &received.head.headers, is_said);
     let zero = std::time::Duration::ZERO;
     Stored {
-        initial_age: stored.age(received.received_at),
+        headers,
+        initial_age: initial_age(&received.head.headers, received.requested_at, received.received_at),
         received_at: received.received_at,
         fresh_for: zero,
         stale_while_revalidate: zero,
