@@ -26,6 +26,8 @@ pub struct Claims<F> {
     /// Claims that are held, those that were replaced in the table included.
     held: AtomicUsize,
     held_max: usize,
+    /// Those that wait for what others fetch.
+    waiting: AtomicUsize,
     last_id: AtomicU64,
 }
 
@@ -64,6 +66,7 @@ impl<F> Claims<F> {
             hasher: RandomState::new(),
             held: AtomicUsize::new(0),
             held_max,
+            waiting: AtomicUsize::new(0),
             last_id: AtomicU64::new(0),
         })
     }
@@ -78,7 +81,8 @@ impl<F> Claims<F> {
         if let Some(slot) = shard.get(key)
             && !is_outdated(slot.sequence)
         {
-            return Claimed::Taken(Waiting(slot.said.clone()));
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            return Claimed::Taken(Waiting { claims: Arc::clone(self), said: slot.said.clone() });
         }
         if self.held.fetch_add(1, Ordering::Relaxed) >= self.held_max {
             self.held.fetch_sub(1, Ordering::Relaxed);
@@ -96,6 +100,11 @@ impl<F> Claims<F> {
     /// How many claims are held now.
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
+    }
+
+    /// How many wait for what others fetch now.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard<F>> {
@@ -124,6 +133,11 @@ pub struct Claim<F> {
 }
 
 impl<F> Claim<F> {
+    /// What is claimed.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Its place among purges: what is fetched under it is of this sequence.
     pub fn sequence(&self) -> u64 {
         self.sequence
@@ -158,7 +172,10 @@ impl<F> Drop for Claim<F> {
 }
 
 /// One that waits for what another fetches.
-pub struct Waiting<F>(watch::Receiver<Said<F>>);
+pub struct Waiting<F> {
+    claims: Arc<Claims<F>>,
+    said: watch::Receiver<Said<F>>,
+}
 
 impl<F: Clone> Waiting<F> {
     /// Waits for what the holder offers, at most this long. Resolves at once if it was offered already.
@@ -166,7 +183,7 @@ impl<F: Clone> Waiting<F> {
     /// # Errors
     /// Why there is nothing: what the holder said, [`Released::Gone`] if it went away, or [`Released::TooLong`].
     pub async fn wait(mut self, at_most: Duration) -> Result<F, Released> {
-        let said = self.0.wait_for(|said| !matches!(said, Said::Nothing));
+        let said = self.said.wait_for(|said| !matches!(said, Said::Nothing));
         match timeout(at_most, said).await {
             Ok(Ok(said)) => match &*said {
                 Said::Offered(offered) => Ok(offered.clone()),
@@ -177,5 +194,11 @@ impl<F: Clone> Waiting<F> {
             Ok(Err(_)) => Err(Released::Gone),
             Err(_) => Err(Released::TooLong),
         }
+    }
+}
+
+impl<F> Drop for Waiting<F> {
+    fn drop(&mut self) {
+        self.claims.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -26,13 +26,18 @@ impl Cache {
             gauge("tidegate_cache_memory_entries", "How many entries that are.", memory.len() as u64),
             counter("tidegate_cache_memory_evictions_total", "Entries that made room for others.", memory.evicted()),
             gauge("tidegate_cache_claims", "Fetches that others may wait for.", self.claims.held() as u64),
+            gauge("tidegate_cache_waiting", "Requests that wait for what others fetch.", self.claims.waiting() as u64),
         ];
         if let Some(disk) = self.disk.as_ref().map(super::disk::Disk::counts) {
             counts.extend([
                 counter("tidegate_cache_disk_hits_total", "Entries found on disk.", disk.hits),
                 counter("tidegate_cache_disk_misses_total", "Entries not found on disk.", disk.misses),
                 counter("tidegate_cache_disk_writes_total", "Entries written to disk.", disk.writes),
-                counter("tidegate_cache_disk_dropped_total", "Entries not written: too large, or too many.", disk.dropped),
+                counter(
+                    "tidegate_cache_disk_dropped_total",
+                    "Entries not written: too large, or too many.",
+                    disk.dropped,
+                ),
                 counter("tidegate_cache_disk_errors_total", "Damaged entries and failures of the disk.", disk.errors),
             ]);
         }
