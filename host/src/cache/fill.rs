@@ -28,6 +28,7 @@ impl Cache {
         found: Option<Arc<Entry>>,
     ) -> Arc<Entry> {
         let sequence = claim.sequence();
+        self.unshared.forget(claim.key());
         let kept = Kept::Stored(Arc::new(compact(&store.stored)));
         let (before, after) = match (&store.body, found.as_deref().map(|found| &found.body)) {
             (StoreBody::Found, Some(Body::Whole(body))) => {

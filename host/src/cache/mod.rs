@@ -20,6 +20,7 @@ pub mod memory;
 mod open;
 pub mod record;
 pub mod redis;
+mod unshared;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,7 @@ use self::generations::{Generations, NotDurable, Standing};
 use self::memory::Memory;
 use self::record::Record;
 use self::redis::Redis;
+use self::unshared::Unshared;
 
 /// Fetches that others may wait for, at a time.
 const CLAIMS_MAX: usize = 65_536;
@@ -44,6 +46,7 @@ const CLAIMS_MAX: usize = 65_536;
 pub struct Cache {
     memory: Memory<Key, Entry>,
     claims: Arc<Claims<Arc<Entry>>>,
+    unshared: Unshared,
     generations: Generations,
     disk: Option<Disk>,
     redis: Option<Redis>,
@@ -58,7 +61,14 @@ pub struct Wait {
 impl Cache {
     /// An empty cache that keeps so many bytes in memory, over what is on disk and in Redis.
     pub fn new(memory_bytes: usize, generations: Generations, disk: Option<Disk>, redis: Option<Redis>) -> Arc<Self> {
-        Arc::new(Self { memory: Memory::new(memory_bytes), claims: Claims::new(CLAIMS_MAX), generations, disk, redis })
+        Arc::new(Self {
+            memory: Memory::new(memory_bytes),
+            claims: Claims::new(CLAIMS_MAX),
+            unshared: Unshared::new(),
+            generations,
+            disk,
+            redis,
+        })
     }
 
     /// What is stored under a key.
@@ -105,14 +115,23 @@ impl Cache {
     }
 
     /// Claims a key: see [`tidegate_driver::Platform::claim`].
-    pub fn claim(&self, key: &Key, seen: Option<Timestamp>) -> Claimed<Claim<Arc<Entry>>, Wait> {
-        let is_outdated = |sequence| self.generations.is_outdated(sequence, key);
+    pub fn claim(&self, key: &Key, seen: Option<Timestamp>, now: Timestamp) -> Claimed<Claim<Arc<Entry>>, Wait> {
+        let is_unshared = self.unshared.contains(key, now);
+        let is_outdated = |sequence| is_unshared || self.generations.is_outdated(sequence, key);
         match self.claims.claim(key, self.generations.next(), is_outdated) {
             claims::Claimed::Held(claim) if self.is_as_seen(key, seen) => Claimed::Held(claim),
             claims::Claimed::Held(_) => Claimed::Changed,
             claims::Claimed::Taken(waiting) => Claimed::Taken(Wait { key: key.clone(), waiting }),
             claims::Claimed::Full => Claimed::Full,
         }
+    }
+
+    /// Ends a claim without anything to share.
+    pub fn release(&self, claim: Claim<Arc<Entry>>, released: Released, now: Timestamp) {
+        if released == Released::Unshared {
+            self.unshared.remember(claim.key(), now);
+        }
+        claim.release(released);
     }
 
     /// Whether what is in memory is what was seen. Where it is not, it was put there since.
@@ -137,6 +156,10 @@ impl Cache {
 
     /// Puts a whole entry and the markers that lead to it into the store.
     fn keep(&self, key: &Key, entry: &Arc<Entry>, markers: Vec<(Key, Arc<Marker>)>, sequence: u64) {
+        // What was purged while it arrived would be found by nobody.
+        if self.valid(key, entry).is_none() {
+            return;
+        }
         for (place, marker) in markers {
             self.put(&place, &Entry::new(Kept::Marker(marker), Body::Whole(bytes::Bytes::new()), sequence));
         }
@@ -145,6 +168,10 @@ impl Cache {
 
     fn put(&self, key: &Key, entry: &Arc<Entry>) {
         let Body::Whole(body) = &entry.body else { return };
+        // Where the key was purged meanwhile, two were fetched at a time: what was asked for last stays.
+        if self.memory.peek(key).is_some_and(|there| there.sequence > entry.sequence) {
+            return;
+        }
         self.memory.insert(key.clone(), Arc::clone(entry), entry.weight(key.as_str().len()));
         if self.disk.is_none() && self.redis.is_none() {
             return;

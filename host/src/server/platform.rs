@@ -141,7 +141,7 @@ impl Platform for Host<'_> {
     }
 
     async fn claim(&self, key: &Key, seen: Option<Timestamp>) -> Claimed<Self::Claim, Self::Waiting> {
-        self.app.cache().claim(key, seen)
+        self.app.cache().claim(key, seen, now())
     }
 
     async fn wait(&self, waiting: Self::Waiting, at_most: Duration) -> Result<Found<Arc<Entry>>, Released> {
@@ -167,7 +167,7 @@ impl Platform for Host<'_> {
     }
 
     fn release(&self, claim: Self::Claim, released: Released) {
-        claim.release(released);
+        self.app.cache().release(claim, released, now());
     }
 
     async fn purge(&self, purges: Vec<Purge>) {
