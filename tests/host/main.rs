@@ -4,6 +4,7 @@ mod admin;
 mod bad_input;
 mod capabilities;
 mod edge_bodies;
+mod edge_cache;
 mod edge_check;
 mod edge_connections;
 mod edge_explain;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let themes = [
         new::tests(),
         edge_bodies::tests(),
+        edge_cache::tests(),
         edge_smuggling::tests(),
         streaming::tests(),
         bad_input::tests(),
