@@ -25,6 +25,8 @@ pub fn tests() -> Vec<Trial> {
         when_the_first_goes_away_in_mid_body_the_rest_arrives,
         a_slow_first_fetch_holds_nobody_longer_than_said,
         refreshes_are_one_fetch,
+        a_refresh_that_breaks_off_changes_nothing,
+        variants_do_not_wait_for_one_another,
         what_waits_is_not_what_was_purged,
     )
 }
@@ -251,6 +253,70 @@ fn refreshes_are_one_fetch() {
     gate.open();
     wait_for("the new one", || (ask(&host, "/", &[]).text() == "new").then_some(()));
     assert_eq!(origin.asked(), 2);
+}
+
+fn a_refresh_that_breaks_off_changes_nothing() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let origin = Origin::serving(move |raw, _, number| match number {
+        1 => {
+            raw.offer(response("cache-control: max-age=0, stale-while-revalidate=600", "old"));
+            true
+        }
+        2 => {
+            raw.offer("HTTP/1.1 200 OK\r\ncache-control: max-age=600\r\ncontent-length: 3\r\n\r\nn");
+            false
+        }
+        _ => {
+            held.pass();
+            raw.offer(response("cache-control: max-age=600", "new"));
+            true
+        }
+    });
+    let host = edge(&origin.server, "").start();
+    ask(&host, "/", &[]).is(200, "old");
+    // Somebody's refresh breaks off, somebody's later one does not.
+    wait_for("two refreshes", || {
+        ask(&host, "/", &[]).is(200, "old");
+        (origin.asked() >= 3).then_some(())
+    });
+    ask(&host, "/", &[]).is(200, "old");
+    gate.open();
+    wait_for("the new one", || (ask(&host, "/", &[]).text() == "new").then_some(()));
+    assert_eq!(origin.asked(), 3);
+}
+
+/// Those who want another variant than the first one are not queued behind it, nor behind each other.
+fn variants_do_not_wait_for_one_another() {
+    const OTHERS: usize = 50;
+    let (gate, meeting) = (Gate::default(), Meeting::of(OTHERS));
+    let held = gate.clone();
+    let origin = Origin::answering(move |request, number| {
+        let language = request.header("accept-language").unwrap_or("none").to_owned();
+        let is_well = if number == 1 { held.pass() } else { meeting.attend() };
+        response("cache-control: max-age=60\nvary: accept-language", if is_well { &language } else { "alone" })
+    });
+    let host = edge(&origin.server, "wait = \"5m\"").start();
+    let mut first = host.raw();
+    first.send(get("/"));
+    origin.wait_until_asked(1);
+    let language = |number: usize| format!("x-{number}");
+    std::thread::scope(|scope| {
+        for number in 0..OTHERS {
+            let host = &host;
+            scope.spawn(move || {
+                let language = language(number);
+                ask(host, "/", &[("accept-language", &language)]).is(200, &language);
+            });
+        }
+        host.wait_for_metric(WAITING, &[], OTHERS as f64);
+        gate.open();
+    });
+    assert_eq!(first.answer().text(), "none");
+    assert_eq!(origin.asked(), OTHERS + 1);
+    // All of them are stored.
+    host.wait_for_metric(CLAIMS, &[], 0.0);
+    (0..OTHERS).for_each(|number| is_hit(&ask(&host, "/", &[("accept-language", &language(number))])));
 }
 
 fn what_waits_is_not_what_was_purged() {

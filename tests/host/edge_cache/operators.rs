@@ -202,8 +202,9 @@ fn explain(arguments: &[&str]) -> (Vec<String>, Value, Option<String>) {
     let steps = told["steps"].as_array().unwrap().iter().filter(|step| step["stage"] == "cache");
     let decisions = steps.map(|step| step["decision"].as_str().unwrap().to_owned()).collect();
     let fields = told["response"]["headers"].as_array().unwrap().iter();
-    let status = fields.filter(|field| field[0] == "cache-status").map(|field| field[1].as_str().unwrap().to_owned());
-    (decisions, told["key"].clone(), status.last())
+    let mut status =
+        fields.filter(|field| field[0] == "cache-status").map(|field| field[1].as_str().unwrap().to_owned());
+    (decisions, told["key"].clone(), status.next())
 }
 
 fn explain_tells_the_key_and_the_decision() {
