@@ -48,6 +48,8 @@ pub(super) struct Cached {
     variants: Vec<Key>,
     /// What is most likely the variant that will be stored, if none of them is there.
     newest: Option<Key>,
+    /// Of several variants that are there, the one made last, and when.
+    best: Option<(u64, Key)>,
     pub ask: Ask,
     /// What is stored and not good enough as it is; the driver has its body at hand.
     pub stale: Option<Stale>,
@@ -69,6 +71,7 @@ enum LookingFor {
     Search,
     Same,
     Variant,
+    Best,
 }
 
 impl Cached {
@@ -83,6 +86,7 @@ impl Cached {
             looking_for: LookingFor::Key,
             variants: Vec::new(),
             newest: None,
+            best: None,
             ask,
             stale: None,
             forward: Forward::UriMiss,
@@ -97,7 +101,7 @@ impl Cached {
         (self.marker, self.stale) = (None, None);
         self.forward = Forward::UriMiss;
         self.variants.clear();
-        self.newest = None;
+        (self.newest, self.best) = (None, None);
     }
 
     /// What is to be looked up when nothing was found; none if that was all.
@@ -108,12 +112,32 @@ impl Cached {
                 search_key(&self.key)
             }
             LookingFor::Variant => {
-                let next = self.variants.pop()?;
+                let next = self.variants.pop().or_else(|| {
+                    self.looking_for = LookingFor::Best;
+                    self.best.take().map(|(_, key)| key)
+                })?;
                 self.at = next.clone();
                 Some(next)
             }
-            LookingFor::Search | LookingFor::Same => None,
+            LookingFor::Search | LookingFor::Same | LookingFor::Best => None,
         }
+    }
+
+    /// Whether what was found is to be compared with others first: of several that fit, the one made last is used
+    /// (RFC 9111 section 4.1), and one without Vary only if there is none with it.
+    fn compares(&mut self, stored: &Stored) -> bool {
+        if self.looking_for != LookingFor::Variant || (self.variants.is_empty() && self.best.is_none()) {
+            return false;
+        }
+        let made_at = stored.received_at.as_unix_ms().saturating_sub(stored.initial_age.as_millis() as u64);
+        let is_better = match &self.best {
+            None => true,
+            Some((best, _)) => !stored.vary.is_empty() && made_at > *best,
+        };
+        if is_better {
+            self.best = Some((made_at, self.at.clone()));
+        }
+        true
     }
 
     /// Follows a marker to what is to be looked up next.
@@ -158,7 +182,8 @@ impl Exchange {
             None => cached.next(),
             Some(Looked { kept: Kept::Marker(marker), .. }) => cached.follow(marker),
             Some(Looked { kept: Kept::Stored(stored), length, is_purged }) => {
-                if stored.matches(&cached.ask.request.headers) {
+                let is_match = stored.matches(&cached.ask.request.headers);
+                if is_match && !cached.compares(&stored) {
                     return self.judged(cached, stored, length, is_purged, now);
                 }
                 cached.forward = Forward::VaryMiss;

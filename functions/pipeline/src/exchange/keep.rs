@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 use tidegate_cache::{
-    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Splice, Stored, Unstored, What, Wish, combine,
-    compress, is_not_modified, renew, search_key, select, serves_on_error, store, update_by_head,
+    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Splice, Stored, Unstored, What, Wish,
+    combine, compress, is_not_modified, renew, search_key, select, serves_on_error, store, update_by_head,
 };
 use tidegate_core::Timestamp;
 
@@ -69,9 +69,7 @@ impl Exchange {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Action, Fault> {
-        if head.status != StatusCode::OK {
-            self.said.forward_status = Some(head.status);
-        }
+        self.said.forward_status = Some(head.status);
         if head.status.is_server_error()
             && let Some(action) =
                 self.stand_in(&keeping.cached, &keeping.client, Some(head.status), STALE_IF_ERROR, now)
@@ -81,9 +79,12 @@ impl Exchange {
         if keeping.how == How::Alone {
             return Ok(self.respond(head, ReplyBody::Fetched, None, now));
         }
-        let is_valid = matches!(keeping.how, How::ForAll { validates: true });
-        if head.status == StatusCode::NOT_MODIFIED && is_valid {
-            return self.validated(keeping, &head, since, now);
+        if head.status == StatusCode::NOT_MODIFIED {
+            return match keeping.how {
+                How::ForAll { validates: true } => self.validated(keeping, &head, since, now),
+                // Nobody has asked whether anything was modified.
+                _ => Err(Failure::InvalidResponse.into()),
+            };
         }
         if keeping.cached.wish.is_head {
             return Ok(self.keep_by_head(&keeping, head, since, now));
@@ -164,7 +165,13 @@ impl Exchange {
     }
 
     /// A response to HEAD says whether what is stored is still good (RFC 9111 section 4.3.5).
-    fn keep_by_head(&mut self, keeping: &Keeping, head: response::Parts, since: Timestamp, now: Timestamp) -> Action {
+    fn keep_by_head(
+        &mut self,
+        keeping: &Keeping,
+        mut head: response::Parts,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Action {
         let cached = &keeping.cached;
         let Some(stale) = &cached.stale else { return self.respond(head, ReplyBody::Fetched, None, now) };
         let received = keeping.received(&Method::HEAD, &head, since, now);
@@ -175,14 +182,19 @@ impl Exchange {
         match update_by_head(&cached.plan, &cached.wish, &stale.stored, length, received) {
             HeadUpdate::Keep => self.respond(head, ReplyBody::Fetched, None, now),
             HeadUpdate::Renew(renewed) => {
-                let store = keeping.store(Arc::new(*renewed), StoreBody::Found);
+                let renewed = Arc::new(*renewed);
+                let store = keeping.store(Arc::clone(&renewed), StoreBody::Found);
                 self.said.is_stored = true;
+                if is_not_modified(&keeping.client, &renewed) {
+                    head.status = StatusCode::NOT_MODIFIED;
+                }
                 self.respond(head, ReplyBody::Whole(Bytes::new()), Some(store), now)
             }
             HeadUpdate::Invalidate => {
+                // It is stale from now on, and whatever else is stored for this URL is with it.
                 let what = What::Url(cached.key.url().into());
                 self.state = State::Purging(Box::new(head), ReplyBody::Fetched);
-                Action::Purge(vec![Purge { what, is_soft: false }])
+                Action::Purge(vec![Purge { what, is_soft: true }])
             }
         }
     }
@@ -320,7 +332,8 @@ impl Keeping {
     fn body(&self, stored: &mut Stored) -> (StoreBody, Option<Piece>) {
         let combined = self.cached.stale.as_ref().and_then(|stale| {
             // A body may be shorter than its head says.
-            let is_there = |splice: &Splice| stale.length.is_some_and(|length| splice.before.end.max(splice.after.end) <= length);
+            let is_there =
+                |splice: &Splice| stale.length.is_some_and(|length| splice.before.end.max(splice.after.end) <= length);
             combine(&stale.stored, stored).filter(|(splice, _)| is_there(splice))
         });
         let (Extent::Part { length, .. }, Some((splice, combined))) = (stored.extent, combined) else {

@@ -380,7 +380,7 @@ impl Exchange {
             respond::say_status(&self.pipeline, &mut head.headers, fetched.status);
         }
         if let Some(plan) = self.route().and_then(|route| route.cache.clone()) {
-            self.said.say(&self.pipeline, &plan, &mut head.headers);
+            self.said.say(&self.pipeline, &plan, head.status, &mut head.headers);
         }
         self.trace.note("respond", None, || head.status.to_string());
         self.answer(Reply { head, body, store, released: self.released })
@@ -409,7 +409,12 @@ impl Exchange {
         let mut head = head(status);
         head.headers.insert(ALLOW, checks::ALLOW);
         self.trace.note("respond", None, || format!("{status}: the request is for the edge itself"));
-        self.answer(Reply { head, body: ReplyBody::Whole(bytes::Bytes::new()), store: None, released: Released::Unshared })
+        self.answer(Reply {
+            head,
+            body: ReplyBody::Whole(bytes::Bytes::new()),
+            store: None,
+            released: Released::Unshared,
+        })
     }
 
     /// The only place where a fault becomes a response; see [`rescue`].
@@ -422,7 +427,7 @@ impl Exchange {
         self.trace.note("rescue", None, || fault.to_string());
         let mut reply = rescue::rescue(&self.pipeline, fault);
         if let Some(plan) = self.plan() {
-            self.said.say(&self.pipeline, &plan, &mut reply.head.headers);
+            self.said.say(&self.pipeline, &plan, reply.head.status, &mut reply.head.headers);
         }
         self.answer(reply)
     }

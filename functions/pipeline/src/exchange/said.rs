@@ -32,8 +32,7 @@ pub enum CacheResult {
 
 impl CacheResult {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::Hit, Self::Stale, Self::Validated, Self::Collapsed, Self::Miss, Self::Bypass];
+    pub const ALL: [Self; 6] = [Self::Hit, Self::Stale, Self::Validated, Self::Collapsed, Self::Miss, Self::Bypass];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -93,7 +92,7 @@ impl Said {
     }
 
     /// Says it in a response of a route that has a cache.
-    pub fn say(&self, pipeline: &Pipeline, plan: &Plan, headers: &mut HeaderMap) {
+    pub fn say(&self, pipeline: &Pipeline, plan: &Plan, status: StatusCode, headers: &mut HeaderMap) {
         if !plan.debug {
             for name in OURS {
                 headers.remove(name);
@@ -102,7 +101,7 @@ impl Said {
         let status = CacheStatus {
             is_hit: self.is_hit,
             forward: self.forward,
-            forward_status: self.forward_status,
+            forward_status: self.forward_status.filter(|forwarded| *forwarded != status || status != StatusCode::OK),
             ttl_s: self.ttl_s,
             is_stored: self.is_stored,
             is_collapsed: self.is_collapsed,

@@ -43,6 +43,16 @@ fn variants() {
             ],
         ),
         Case::get(
+            "of two that fit, the one made last (RFC 9111 section 4.1)",
+            said,
+            vec![
+                (vary(&[&["x-a"], &["x-b"]]), "look /a?b|vary x-a=1"),
+                (variant("1"), "look /a?b|vary x-b"),
+                (NOTHING, "look /a?b|vary x-a=1"),
+                (variant("1"), "200 stored, hit; ttl=59"),
+            ],
+        ),
+        Case::get(
             "it is stale",
             said,
             vec![(vary(&[&["x-a"]]), "look /a?b|vary x-a=1"), (stale(), "claim /a?b|vary x-a=1 of -65000")],
@@ -328,7 +338,7 @@ fn sealed() {
             steps(
                 "fetch for all; accept-encoding: br",
                 &came,
-                "304 empty, fwd=uri-miss; stored, stores /a?b|vary accept-encoding=br as br marks /a?b",
+                "304 empty, fwd=uri-miss; fwd-status=200; stored, stores /a?b|vary accept-encoding=br as br marks /a?b",
             ),
         )
         .under(plan()),

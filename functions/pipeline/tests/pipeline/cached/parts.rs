@@ -118,7 +118,7 @@ fn a_part_comes() {
                 "fetch for all; range: bytes=5-6",
                 (
                     fetched(200, &[("cache-control", "max-age=60"), ("content-length", "10")]),
-                    "206 5..7, fwd=uri-miss; stored, stores /a?b",
+                    "206 5..7, fwd=uri-miss; fwd-status=200; stored, stores /a?b",
                 ),
             ),
         ),
@@ -134,7 +134,7 @@ fn a_part_comes() {
                 "fetch for all; range: bytes=5-6",
                 (
                     fetched(200, &[("cache-control", "max-age=60"), ("content-length", "3")]),
-                    "416 empty, fwd=uri-miss; stored, stores /a?b",
+                    "416 empty, fwd=uri-miss; fwd-status=200; stored, stores /a?b",
                 ),
             ),
         ),
@@ -153,7 +153,7 @@ fn what_is_cut_says_its_own_length() {
             (Claimed(Held), "fetch for all; range: bytes=5-6"),
             (
                 fetched(200, &[("cache-control", "max-age=60"), ("content-length", "10")]),
-                "206 5..7, fwd=uri-miss; stored, stores /a?b",
+                "206 5..7, fwd=uri-miss; fwd-status=200; stored, stores /a?b",
             ),
         ],
     )
@@ -277,7 +277,7 @@ fn a_part_of_what_is_stale() {
                 (Claimed(Held), "fetch for all; if-none-match: \"1\""),
                 (
                     fetched(200, &[("cache-control", "max-age=60"), ("etag", "\"2\""), ("content-length", "10")]),
-                    "206 2..5, fwd=stale; stored, stores /a?b",
+                    "206 2..5, fwd=stale; fwd-status=200; stored, stores /a?b",
                 ),
             ],
         ),
