@@ -199,8 +199,8 @@ static OF_NORMALIZE: Shape = Shape::new(
         Field::new(
             "encodings",
             Kind::List(&CODING),
-            "Accept-Encoding becomes the one of these that the client likes best, of equal ones the first, or goes away. \
-             Empty: it is left alone. With compress, the same as its encodings.",
+            "Accept-Encoding becomes the one of these that the client likes best, of equal ones the first, or identity. \
+             Without that field nothing is added. Empty: it is left alone. With compress, the same as its encodings.",
         ),
         Field::new(
             "languages",
