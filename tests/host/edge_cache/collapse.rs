@@ -26,6 +26,7 @@ pub fn tests() -> Vec<Trial> {
         a_slow_first_fetch_holds_nobody_longer_than_said,
         refreshes_are_one_fetch,
         a_refresh_that_breaks_off_changes_nothing,
+        what_is_stale_stands_in_for_all_at_once,
         variants_do_not_wait_for_one_another,
         what_waits_is_not_what_was_purged,
     )
@@ -284,6 +285,34 @@ fn a_refresh_that_breaks_off_changes_nothing() {
     gate.open();
     wait_for("the new one", || (ask(&host, "/", &[]).text() == "new").then_some(()));
     assert_eq!(origin.asked(), 3);
+}
+
+fn what_is_stale_stands_in_for_all_at_once() {
+    const OTHERS: usize = 100;
+    let gate = Gate::default();
+    let held = gate.clone();
+    let origin = Origin::serving(move |raw, _, number| {
+        if number > 1 {
+            held.pass();
+            return false;
+        }
+        raw.offer(response("cache-control: max-age=0, stale-if-error=600", "old"));
+        true
+    });
+    let host = edge(&origin.server, "wait = \"5m\"").start();
+    ask(&host, "/", &[]).is(200, "old");
+    let mut first = host.raw();
+    first.send(get("/"));
+    origin.wait_until_asked(2);
+    std::thread::scope(|scope| {
+        let answers = scope.spawn(|| all_at_once(&host, OTHERS, "/", client::read));
+        host.wait_for_metric(WAITING, &[], OTHERS as f64);
+        gate.open();
+        answers.join().unwrap().iter().for_each(|answer| answer.is(200, "old"));
+    });
+    assert_eq!(first.answer().text(), "old");
+    // One has found out for all.
+    assert_eq!(origin.asked(), 2);
 }
 
 /// Those who want another variant than the first one are not queued behind it, nor behind each other.

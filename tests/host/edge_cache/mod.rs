@@ -5,6 +5,7 @@ mod bodies;
 mod collapse;
 mod compress;
 mod disk;
+mod kill;
 mod operators;
 mod purge;
 mod purge_race;
@@ -27,6 +28,7 @@ pub fn tests() -> Vec<Trial> {
         collapse::tests(),
         bodies::tests(),
         disk::tests(),
+        kill::tests(),
         redis::tests(),
         purge::tests(),
         ranges::tests(),

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use harness::raw::{RawAnswer, RawRequest};
 use harness::{Host, Raw, Trial, tests};
 
-use super::{Origin, edge, response};
+use super::{Gate, Origin, WAITING, edge, response};
 
 pub fn tests() -> Vec<Trial> {
     tests!(
@@ -15,6 +15,7 @@ pub fn tests() -> Vec<Trial> {
         needs [],
         no_user_gets_what_is_anothers,
         what_is_shared_is_shared,
+        who_waits_for_what_is_anothers_gets_its_own,
         cookies_of_a_response_are_one_clients,
     )
 }
@@ -259,6 +260,37 @@ fn what_is_shared_is_shared() {
         }
         // Who is signed in gets nothing of either.
         assert_eq!(get(Who::SignedIn(1)), "signed in 1", "{directives}");
+    }
+}
+
+/// Collapsing shares no more than the store does.
+fn who_waits_for_what_is_anothers_gets_its_own() {
+    const OTHERS: u64 = 20;
+    for (directives, is_shared) in [("max-age=60", false), ("private", false), ("public, max-age=60", true)] {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let origin = Origin::answering(move |request, number| {
+            if number == 1 {
+                held.pass();
+            }
+            response(&format!("cache-control: {directives}"), who(request))
+        });
+        let host = edge(&origin.server, "wait = \"5m\"").start();
+        let send = |user: u64| {
+            let mut raw = host.raw();
+            raw.send(format!("GET / HTTP/1.1\r\nhost: shop.example\r\n{}\r\n", Who::Authorized(user).field()));
+            raw
+        };
+        let mut first = send(0);
+        origin.wait_until_asked(1);
+        let others: Vec<_> = (1..=OTHERS).map(send).collect();
+        host.wait_for_metric(WAITING, &[], OTHERS as f64);
+        gate.open();
+        assert_eq!(first.answer().text(), "authorized 0");
+        for (mut raw, user) in others.into_iter().zip(1..) {
+            let said_to = Who::Authorized(if is_shared { 0 } else { user }).name();
+            assert_eq!(raw.answer().text(), said_to, "{directives}");
+        }
     }
 }
 
