@@ -116,7 +116,8 @@ impl Cache {
 
     /// Claims a key: see [`tidegate_driver::Platform::claim`].
     pub fn claim(&self, key: &Key, seen: Option<Timestamp>, now: Timestamp) -> Claimed<Claim<Arc<Entry>>, Wait> {
-        let is_unshared = self.unshared.contains(key, now);
+        // What is stored was for others, so its refreshes are one fetch, whatever becomes of them.
+        let is_unshared = seen.is_none() && self.unshared.contains(key, now);
         let is_outdated = |sequence| is_unshared || self.generations.is_outdated(sequence, key);
         match self.claims.claim(key, self.generations.next(), is_outdated) {
             claims::Claimed::Held(claim) if self.is_as_seen(key, seen) => Claimed::Held(claim),

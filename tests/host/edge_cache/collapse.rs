@@ -21,10 +21,12 @@ pub fn tests() -> Vec<Trial> {
         a_thousand_misses_are_one_fetch,
         what_is_for_one_alone_releases_all_at_once,
         a_failure_releases_all_at_once,
+        what_was_for_one_alone_is_not_waited_for,
         when_the_first_goes_away_another_fetches,
         when_the_first_goes_away_in_mid_body_the_rest_arrives,
         a_slow_first_fetch_holds_nobody_longer_than_said,
         refreshes_are_one_fetch,
+        refreshes_that_come_to_nothing_are_one_fetch_too,
         a_refresh_that_breaks_off_changes_nothing,
         what_is_stale_stands_in_for_all_at_once,
         variants_do_not_wait_for_one_another,
@@ -154,6 +156,25 @@ fn a_failure_releases_all_at_once() {
     all_are_released(None);
 }
 
+fn what_was_for_one_alone_is_not_waited_for() {
+    const CLIENTS: usize = 50;
+    let meeting = Meeting::of(CLIENTS);
+    let origin = Origin::answering(move |_, number| {
+        let text = if number == 1 || meeting.attend() { "together" } else { "alone" };
+        response("cache-control: no-store", text)
+    });
+    let host = edge(&origin.server, "wait = \"5m\"").start();
+    let mut connections: Vec<_> = (0..CLIENTS).map(|_| host.raw()).collect();
+    host.wait_for_metric("tidegate_connections", &[], CLIENTS as f64);
+    ask(&host, "/", &[]).is(200, "together");
+    // It was no-store a moment ago, so it will be again: all of them are at the origin at the same time.
+    for raw in &mut connections {
+        raw.send(get("/"));
+    }
+    connections.iter_mut().for_each(|raw| assert_eq!(raw.answer().text(), "together"));
+    assert_eq!(origin.asked(), 1 + CLIENTS);
+}
+
 fn when_the_first_goes_away_another_fetches() {
     const OTHERS: usize = 20;
     let gate = Gate::default();
@@ -254,6 +275,36 @@ fn refreshes_are_one_fetch() {
     gate.open();
     wait_for("the new one", || (ask(&host, "/", &[]).text() == "new").then_some(()));
     assert_eq!(origin.asked(), 2);
+}
+
+fn refreshes_that_come_to_nothing_are_one_fetch_too() {
+    for nothing in [
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncache-control: private\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let origin = Origin::answering(move |_, number| {
+            if number == 1 {
+                return response("cache-control: max-age=0, stale-while-revalidate=600", "old");
+            }
+            if number > 2 {
+                held.pass();
+            }
+            nothing.as_bytes().to_vec()
+        });
+        let host = edge(&origin.server, "").start();
+        ask(&host, "/", &[]).is(200, "old");
+        ask(&host, "/", &[]).is(200, "old");
+        origin.wait_until_asked(2);
+        host.wait_for_metric(CLAIMS, &[], 0.0);
+        // That there was nothing to share a moment ago is no reason for everybody to ask.
+        all_at_once(&host, 100, "/", client::read).iter().for_each(|answer| answer.is(200, "old"));
+        origin.wait_until_asked(3);
+        ask(&host, "/", &[]).is(200, "old");
+        assert_eq!(origin.asked(), 3, "{nothing}");
+        gate.open();
+    }
 }
 
 fn a_refresh_that_breaks_off_changes_nothing() {

@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Trial> {
         what_is_stored_survives_a_restart,
         what_is_stored_survives_kill_9,
         memory_that_is_too_small_is_helped_by_the_disk,
+        the_disk_is_bounded,
         damage_is_a_miss,
         damage_while_it_runs_is_a_miss,
         purges_survive_kill_9,
@@ -51,7 +52,7 @@ fn numbered() -> Origin {
     Origin::answering(|request, _| {
         let number: usize = request.target[1..].parse().unwrap();
         let vary = if number % 2 == 1 { "\nvary: x-kind" } else { "" };
-        response(&format!("cache-control: max-age=3600\ncache-tag: n{number}{vary}"), body(number))
+        response(&format!("cache-control: max-age=3600\nage: 100\ncache-tag: n{number}{vary}"), body(number))
     })
 }
 
@@ -79,7 +80,13 @@ fn survives(end: impl Fn(Host)) {
     end(host);
     for _ in 0..2 {
         let host = setup.start();
-        (0..COUNT).for_each(|number| is_hit(&get(&host, number)));
+        for number in 0..COUNT {
+            let answer = get(&host, number);
+            is_hit(&answer);
+            // Time has not stood still meanwhile.
+            let age: u64 = answer.header("age").unwrap().parse().unwrap();
+            assert!((100..3600).contains(&age), "{age}");
+        }
         assert_eq!(origin.asked(), COUNT);
         assert!(host.metrics().sum(HITS, &[]) >= COUNT as f64);
         end(host);
@@ -110,6 +117,31 @@ fn memory_that_is_too_small_is_helped_by_the_disk() {
     let metrics = host.metrics();
     assert!(metrics.sum(HITS, &[]) >= (COUNT / 2) as f64);
     assert!(metrics.sum("tidegate_cache_memory_bytes", &[]) <= 1_048_576.0);
+}
+
+fn the_disk_is_bounded() {
+    const BODY: usize = 1 << 20;
+    let origin = Origin::answering(|request, _| {
+        response("cache-control: max-age=3600", format!("{:04}", &request.target[1..]).repeat(BODY / 4))
+    });
+    let host = edge(&origin.server, &format!("{DISK}\nmemory = \"1MiB\"")).start();
+    let get = |number: usize| {
+        let answer = ask(&host, &format!("/{number:04}"), &[]);
+        assert!(answer.text() == format!("{number:04}").repeat(BODY / 4), "{number}");
+        answer
+    };
+    // More than there is room for; not so fast that the queue overflows.
+    for number in 0..100 {
+        get(number);
+        wait_for_writes(&host, number + 1);
+    }
+    let files = fs::read_dir(host.setup().folder().join("cache")).unwrap();
+    let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!((32 << 20..=64 << 20).contains(&bytes), "{bytes}");
+    // What came last is there, and what came first made room for it.
+    (90..100).for_each(|number| is_hit(&get(number)));
+    is_no_hit(&get(0));
+    assert_eq!(host.metrics().sum("tidegate_cache_disk_dropped_total", &[]), 0.0);
 }
 
 /// Files of the cache that have something in them, but for the file of purges and the folder's mark.

@@ -213,12 +213,15 @@ fn a_redis_that_does_not_answer_costs_little() {
         is_hit(&get(&host, "/kept"));
     }
     let took = started.elapsed();
-    redis.signal(Signal::CONT);
     eprintln!("edge_cache: {REQUESTS} misses and hits beside a Redis that does not answer: {took:?}");
     // Without the breaker each miss would take as long.
     assert!(took < TIMEOUT * REQUESTS / 3, "{took:?}");
     assert!(metric(&host, "skipped") > f64::from(REQUESTS) / 2.0);
     assert_eq!(origin.asked(), 1 + REQUESTS as usize);
+    // Nor is it in the way of an orderly end, or of a start.
+    assert_eq!(host.stop().code, Some(0));
+    is_no_hit(&get(&redis.edge(&origin, "").start(), "/kept"));
+    redis.signal(Signal::CONT);
 }
 
 fn what_is_purged_is_not_found_in_redis() {
