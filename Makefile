@@ -42,8 +42,12 @@ up: ## build and serve the example application (other addresses: LISTEN=127.0.0.
 
 # Plain `cargo test` takes the workspace's default members: what builds natively.
 test: guests ## build the components, run every test
+	@setup/tools.sh redis-server || echo 'test: without redis-server, what needs it is ignored'
 	@cargo build --bin tidegate
 	cargo test $(TEST)
+	if [[ -z "$(TEST)" ]] && command -v redis-server >/dev/null; then
+		cargo test -p tidegate-host --lib cache::redis -- --ignored
+	fi
 
 guests: ## build the WebAssembly components
 	@setup/tools.sh $(GUEST_TOOLS)

@@ -147,6 +147,7 @@ fn checksum(parts: &[&[u8]]) -> u64 {
 }
 
 #[cfg(test)]
+/// Records for the tests of both tiers.
 pub mod tests {
     use std::sync::Arc;
     use std::time::Duration;
