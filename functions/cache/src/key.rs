@@ -288,9 +288,14 @@ impl Key {
     }
 }
 
+/// For people: in one line.
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        for (index, line) in self.0.split('\n').enumerate() {
+            formatter.write_str(if index == 0 { "" } else { "; " })?;
+            formatter.write_str(line)?;
+        }
+        Ok(())
     }
 }
 

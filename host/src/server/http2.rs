@@ -86,10 +86,11 @@ async fn answer(
     Ok(if is_head { without_body(response) } else { response })
 }
 
-/// A response to HEAD says how long its body would be and has none (RFC 9110 section 9.3.2).
+/// A response to HEAD says how long its body would be and has none (RFC 9110 section 9.3.2). What has none here may have
+/// had one where it was made, who may have said how long it is.
 fn without_body(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     if let Some(whole) = response.body().as_whole()
-        && !(whole.is_empty() && response.headers().contains_key(CONTENT_LENGTH))
+        && !whole.is_empty()
     {
         let length = HeaderValue::from(whole.len());
         response.headers_mut().insert(CONTENT_LENGTH, length);

@@ -27,7 +27,7 @@ const FIELDS: &str = "cache-control: max-age=60\netag: \"e\"\ncontent-type: text
 /// What is asked of a stored response, and what comes: status, Content-Range, body.
 type Case = (&'static str, &'static [(&'static str, &'static str)], u16, Option<&'static str>, &'static str);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     ("GET", &[], 200, None, BODY),
     ("HEAD", &[], 200, None, ""),
     ("GET", &[("range", "bytes=2-5")], 206, Some("bytes 2-5/36"), "2345"),
@@ -36,6 +36,7 @@ const CASES: [Case; 12] = [
     ("GET", &[("range", "bytes=36-")], 416, Some("bytes */36"), ""),
     // RFC 9110 section 14.2: ranges are for GET, and other units are ignored.
     ("HEAD", &[("range", "bytes=2-5")], 200, None, ""),
+    ("HEAD", &[("if-none-match", "*")], 304, None, ""),
     ("GET", &[("range", "lines=2-5")], 200, None, BODY),
     // Section 13.1.5.
     ("GET", &[("range", "bytes=2-5"), ("if-range", "\"e\"")], 206, Some("bytes 2-5/36"), "2345"),

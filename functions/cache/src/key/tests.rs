@@ -33,7 +33,7 @@ fn key_of(recipe: &Recipe, request: &str, part: Option<&str>) -> Option<String> 
         headers: &headers,
         client: &client,
     };
-    recipe.key(&view, host, part).map(|key| key.to_string())
+    recipe.key(&view, host, part).map(|key| key.as_str().to_owned())
 }
 
 fn names(names: &str) -> Vec<Arc<str>> {

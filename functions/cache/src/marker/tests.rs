@@ -119,7 +119,7 @@ fn keys_of_variants() {
     ];
     for (names, lines) in table {
         let stored = stored(names, &request);
-        assert_eq!(stored.key(&key).as_str(), format!("{key}{lines}"));
+        assert_eq!(stored.key(&key).as_str(), format!("{}{lines}", key.as_str()));
         let vary = Vary::new(stored.vary.iter().map(|(name, _)| name.clone()));
         assert_eq!(vary.key(&key, &request), stored.key(&key));
         assert_eq!(stored.key(&key).url(), "https://a/b");

@@ -229,7 +229,8 @@ impl Exchange {
             }
             Caching::Bypassed(bypass, url) => {
                 self.said.bypass(bypass);
-                self.note(|| format!("passed by: {bypass:?}"));
+                let why = self.said.detail.unwrap_or_default();
+                self.note(|| format!("passed by: {why}"));
                 let url = url.filter(|_| !self.method.is_safe()).map(|url| (url, self.url(&ask)));
                 let action = self.fetch(ask, None, now);
                 if let State::Fetching(fetching) = &mut self.state {
