@@ -13,6 +13,8 @@ pub struct Pipeline {
     via: Via,
     /// Our name in `Proxy-Status`.
     proxy: String,
+    /// Whether any route has a cache.
+    caches: bool,
 }
 
 /// Our part of `Via` for each version of HTTP (RFC 9110 section 7.6.3).
@@ -34,7 +36,8 @@ impl Pipeline {
         };
         let via = Via { http_1_0: via("1.0"), http_1_1: via("1.1"), http_2: via("2.0"), http_3: via("3.0") };
         let proxy = structured_name(name);
-        Arc::new(Self { edge, via, proxy })
+        let caches = edge.routes.iter().any(|(_, route)| route.cache.is_some());
+        Arc::new(Self { edge, via, proxy, caches })
     }
 
     /// The configuration.
@@ -58,6 +61,11 @@ impl Pipeline {
             Version::HTTP_3 => &self.via.http_3,
             _ => &self.via.http_1_1,
         }
+    }
+
+    /// Whether any route has a cache.
+    pub(crate) fn caches(&self) -> bool {
+        self.caches
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -100,7 +100,7 @@ impl Cache {
         let Record { kept, body, sequence } = record;
         let entry = Entry::new(kept, Body::Whole(body), sequence);
         let found = self.valid(key, &entry)?;
-        self.memory.insert(key.clone(), Arc::clone(&entry), entry.weight(key.as_str().len()));
+        self.put_in_memory(key, &entry);
         Some(found)
     }
 
@@ -169,12 +169,7 @@ impl Cache {
 
     fn put(&self, key: &Key, entry: &Arc<Entry>) {
         let Body::Whole(body) = &entry.body else { return };
-        // Where the key was purged meanwhile, two were fetched at a time: what was asked for last stays.
-        if self.memory.peek(key).is_some_and(|there| there.sequence > entry.sequence) {
-            return;
-        }
-        self.memory.insert(key.clone(), Arc::clone(entry), entry.weight(key.as_str().len()));
-        if self.disk.is_none() && self.redis.is_none() {
+        if !self.put_in_memory(key, entry) || (self.disk.is_none() && self.redis.is_none()) {
             return;
         }
         let record = Record { kept: entry.kept.clone(), body: body.clone(), sequence: entry.sequence };
@@ -184,6 +179,16 @@ impl Cache {
         if let Some(redis) = &self.redis {
             redis.put(key, &record);
         }
+    }
+
+    /// Puts an entry into memory, unless there is a newer one: where the key was purged meanwhile, two were fetched at a
+    /// time, and what comes up from below may have been replaced. Whether it is the newest.
+    fn put_in_memory(&self, key: &Key, entry: &Arc<Entry>) -> bool {
+        if self.memory.peek(key).is_some_and(|there| there.sequence > entry.sequence) {
+            return false;
+        }
+        self.memory.insert(key.clone(), Arc::clone(entry), entry.weight(key.as_str().len()));
+        true
     }
 
     /// Forgets what is stored, for good: it is on disk when this returns, if anything is. Blocks for as long.

@@ -222,23 +222,33 @@ impl Exchange {
 
     fn ask(&mut self, ask: Ask, caching: Caching, now: Timestamp) -> Result<Action, Fault> {
         match caching {
-            Caching::Off => self.fetch(ask, None, now),
+            Caching::Off => self.pass(ask, None, now),
             Caching::On(wish, key) => {
                 let plan = self.plan().ok_or(Failure::Internal)?;
                 Ok(self.look(Box::new(Cached::new(plan, wish, key, ask))))
             }
-            Caching::Bypassed(bypass, url) => {
+            Caching::Bypassed(bypass, of_keys) => {
                 self.said.bypass(bypass);
                 let why = self.said.detail.unwrap_or_default();
                 self.note(|| format!("passed by: {why}"));
-                let url = url.filter(|_| !self.method.is_safe()).map(|url| (url, self.url(&ask)));
-                let action = self.fetch(ask, None, now);
-                if let State::Fetching(fetching) = &mut self.state {
-                    fetching.changes = url;
-                }
-                action
+                self.pass(ask, of_keys, now)
             }
         }
+    }
+
+    /// Sends a request that the cache has nothing to answer. It may make invalid what is stored, whichever route that
+    /// came by; `of_keys` is its URL as keys have it, if that may differ.
+    fn pass(&mut self, ask: Ask, of_keys: Option<Arc<str>>, now: Timestamp) -> Result<Action, Fault> {
+        let may_change = !self.method.is_safe() && self.pipeline.caches();
+        let changes = may_change.then(|| {
+            let url = self.url(&ask);
+            (of_keys.unwrap_or_else(|| url.as_str().into()), url)
+        });
+        let action = self.fetch(ask, None, now);
+        if let State::Fetching(fetching) = &mut self.state {
+            fetching.changes = changes;
+        }
+        action
     }
 
     /// Sends the request. With `keeping`, the cache is told of the response; if the claim is held, others may get it.

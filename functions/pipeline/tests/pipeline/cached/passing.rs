@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 use tidegate_cache::{Condition, Plan};
-use tidegate_pipeline::{Failure, Input, Refusal};
+use tidegate_pipeline::{Action, Exchange, Failure, Input, Refusal};
 
 use super::{Case, fetched, run};
 use Input::{Failed, Purged, Responded};
@@ -118,5 +118,24 @@ fn routes_without_a_cache() {
         let (exchange, reply) = crate::support::exchanged(&pipeline, start, fetched(200, &[("surrogate-key", "a")]));
         assert_eq!(crate::support::names(&reply.head.headers), ["surrogate-key", "via"]);
         assert!(!exchange.has_later());
+    }
+}
+
+#[test]
+fn what_one_route_changes_another_has_stored() {
+    let text = format!(
+        "{}\n[[route]]\nname = \"read\"\nmethod = \"GET\"\nupstream = \"app\"\ncache = true\n",
+        crate::support::EDGE
+    );
+    for (method, expected) in [("POST", true), ("GET", false), ("OPTIONS", false)] {
+        let pipeline = crate::support::pipeline(&text);
+        let start = crate::support::start(method, "/a?b", &[]);
+        let (mut exchange, action) = Exchange::start(pipeline, start, crate::support::NOW);
+        let is_fetch = matches!(action, Action::Fetch(_));
+        assert_eq!(is_fetch, method != "GET", "{method}: {action:?}");
+        if is_fetch {
+            let action = exchange.advance(fetched(204, &[]), crate::support::NOW);
+            assert_eq!(matches!(action, Action::Purge(_)), expected, "{method}: {action:?}");
+        }
     }
 }
