@@ -70,7 +70,7 @@ impl Admin {
             "/reload" => self.reload().await,
             "/purge" => match self.permission.check(&request.headers) {
                 Ok(()) => self.purge(body).await,
-                Err(refusal) => refusal,
+                Err(refusal) => *refusal,
             },
             _ => not_allowed("GET, HEAD", "only /reload and /purge take POST"),
         }
@@ -91,7 +91,7 @@ impl Admin {
         };
         let purges = match purge::read(&body.to_bytes()) {
             Ok(purges) => purges,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let (count, cache) = (purges.len(), Arc::clone(&self.status.cache));
         // It is on disk before anybody is told.

@@ -74,7 +74,7 @@ impl Permission {
     ///
     /// # Errors
     /// The answer to one that may not.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Response<ResponseBody>> {
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), Box<Response<ResponseBody>>> {
         match self {
             Self::Anybody => Ok(()),
             Self::Token(digest) => {
@@ -86,12 +86,12 @@ impl Permission {
                 }
                 let mut refusal = problem::response(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
                 refusal.headers_mut().insert(http::header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
-                Err(refusal)
+                Err(refusal.into())
             }
-            Self::Nobody => Err(problem::response(
+            Self::Nobody => Err(Box::new(problem::response(
                 StatusCode::FORBIDDEN,
                 "the admin side is not on a loopback address: set TIDEGATE_ADMIN_TOKEN to allow this",
-            )),
+            ))),
         }
     }
 }
@@ -104,8 +104,8 @@ fn is_bearer(scheme: &[u8]) -> bool {
 ///
 /// # Errors
 /// The answer to what is none.
-pub fn read(body: &Bytes) -> Result<Vec<Purge>, Response<ResponseBody>> {
-    let bad = |detail: String| problem::response(StatusCode::BAD_REQUEST, &detail);
+pub fn read(body: &Bytes) -> Result<Vec<Purge>, Box<Response<ResponseBody>>> {
+    let bad = |detail: String| Box::new(problem::response(StatusCode::BAD_REQUEST, &detail));
     let order: Order = serde_json::from_slice(body).map_err(|error| bad(format!("not an order to purge: {error}")))?;
     let purges = order.purges().map_err(|error| bad(error.to_string()))?;
     if purges.is_empty() {
