@@ -7,7 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, response};
 use tidegate_core::members;
 
-use crate::Compress;
+use crate::{Compress, content_length};
 
 /// A content coding; the order is that of [`Coding::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,12 +149,8 @@ fn is_compressible(config: &Compress, request: &HeaderMap, head: &response::Part
                 | StatusCode::NOT_MODIFIED
         )
         && !head.headers.contains_key(CONTENT_RANGE);
-    let is_large = match head.headers.get(CONTENT_LENGTH) {
-        None => true,
-        Some(length) => {
-            length.to_str().ok().and_then(|length| length.trim().parse().ok()) >= Some(config.min_size.max(1))
-        }
-    };
+    let is_large =
+        !head.headers.contains_key(CONTENT_LENGTH) || content_length(&head.headers) >= Some(config.min_size.max(1));
     let mut codings = head.headers.get_all(CONTENT_ENCODING).iter().flat_map(members);
     is_whole
         && is_large

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::condition::validator::EntityTag;
 use crate::condition::{freshen, is_as_modified, is_coded_here};
-use crate::{Extent, Plan, Received, Stored, Unstored, Wish};
+use crate::{Extent, Plan, Received, Stored, Unstored, Wish, content_length};
 
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +60,7 @@ fn has_length(stored: &Stored, length: u64, head: &HeaderMap) -> bool {
         Extent::Whole => length,
         Extent::Part { complete_length, .. } => complete_length,
     };
-    let said = head.get(CONTENT_LENGTH).and_then(|said| said.to_str().ok()?.trim().parse().ok());
-    said == Some(complete_length)
+    content_length(head) == Some(complete_length)
 }
 
 #[cfg(test)]

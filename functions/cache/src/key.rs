@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::{COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderName};
-use tidegate_core::RequestView;
+use tidegate_core::{RequestView, decode_query};
 
 use crate::marker::push_field;
 
@@ -243,30 +243,9 @@ fn device(headers: &HeaderMap) -> &'static str {
     }
 }
 
-/// What a name or value in a query stands for, as HTML forms have it: `+` is a space, and a `%` without two digits is
-/// itself.
+/// What a name or value in a query stands for.
 pub(crate) fn decode(text: &str) -> Vec<u8> {
-    let mut rest = text.as_bytes();
-    let mut decoded = Vec::with_capacity(rest.len());
-    while let [first, behind @ ..] = rest {
-        rest = behind;
-        decoded.push(match (first, behind) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, behind @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = behind;
-                    high << 4 | low
-                }
-                _ => b'%',
-            },
-            (byte, _) => *byte,
-        });
-    }
-    decoded
-}
-
-fn digit(hex: u8) -> Option<u8> {
-    char::from(hex).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    decode_query(text).collect()
 }
 
 impl Key {

@@ -41,6 +41,6 @@ pub use purge::{Purge, PurgeError, What};
 pub use range::{Extent, Piece, Ranged, Splice, combine, extent, select};
 pub use search::{Ignores, Search, search_key};
 pub use status::{CacheStatus, Forward};
-pub use store::{Received, Unstored, store};
+pub use store::{Received, Unstored, content_length, store};
 pub use stored::{Stored, WireError};
 pub use tags::{groups_of, tags_of};

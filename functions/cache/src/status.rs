@@ -4,9 +4,7 @@ use std::fmt::{self, Write};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
-
-/// Longest key or detail that is said, in bytes of the text it is made from.
-const TEXT_MAX: usize = 1024;
+use tidegate_core::{write_name, write_string};
 
 /// Largest integer of a structured field (RFC 9651 section 3.3.1).
 const INTEGER_MAX: i64 = 999_999_999_999_999;
@@ -66,7 +64,7 @@ impl Forward {
 }
 
 impl CacheStatus<'_> {
-    /// As a member of the list, for a cache of this name, which is a token or a quoted string.
+    /// As a member of the list, for a cache of this name.
     ///
     /// `hit` and `fwd` exclude each other: a hit did not go forward. `fwd-status`, `stored` and `collapsed` mean
     /// something beside `fwd` alone (RFC 9211 sections 2.1 to 2.6). Of a long key or detail the beginning is said. What
@@ -123,32 +121,6 @@ impl CacheStatus<'_> {
 
 fn write_flag(flag: &str, is_set: bool, to: &mut impl Write) -> fmt::Result {
     if is_set { to.write_str(flag) } else { Ok(()) }
-}
-
-/// A token if it is one, else a string.
-fn write_name(name: &str, to: &mut impl Write) -> fmt::Result {
-    if is_token(name) { to.write_str(name) } else { write_string(name, to) }
-}
-
-/// RFC 9651 section 3.3.4.
-fn is_token(text: &str) -> bool {
-    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte);
-    text.len() <= TEXT_MAX
-        && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '*')
-        && text.bytes().all(is_of_token)
-}
-
-/// RFC 9651 section 3.3.3.
-fn write_string(text: &str, to: &mut impl Write) -> fmt::Result {
-    to.write_char('"')?;
-    for byte in text.bytes().take(TEXT_MAX) {
-        match byte {
-            b'"' | b'\\' => write!(to, "\\{}", char::from(byte))?,
-            b' '..=b'~' => to.write_char(char::from(byte))?,
-            _ => write!(to, "%{byte:02X}")?,
-        }
-    }
-    to.write_char('"')
 }
 
 /// How long what is written is.

@@ -227,8 +227,8 @@ fn check_length(plan: &Plan, headers: &HeaderMap, extent: Extent) -> Result<(), 
     if length.is_some_and(|length| length > plan.max_body) { Err(Unstored::TooLarge) } else { Ok(()) }
 }
 
-/// None: it is not said, or not as a number.
-fn content_length(headers: &HeaderMap) -> Option<u64> {
+/// What a message says of the length of its content; none if it says nothing, or no number.
+pub fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 

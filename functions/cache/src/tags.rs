@@ -12,7 +12,7 @@ use tidegate_core::members;
 use crate::purge::{is_tag, origin};
 
 /// Most tags of a response.
-const TAGS_MAX: usize = 1_024;
+pub(crate) const TAGS_MAX: usize = 1_024;
 
 /// Longest tag, and longest name of a group, in bytes.
 const TAG_BYTES_MAX: usize = 256;

@@ -8,16 +8,20 @@
 
 mod client;
 mod list;
+mod percent;
 mod reason;
 mod request;
 mod source;
+mod structured;
 mod time;
 mod trace;
 
 pub use client::{Client, Country};
 pub use list::members;
+pub use percent::{decode_query, next_decoded};
 pub use reason::Reason;
 pub use request::RequestView;
 pub use source::Source;
+pub use structured::{write_name, write_string};
 pub use time::Timestamp;
 pub use trace::{Step, Trace};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Version};
+use tidegate_core::write_name;
 use tidegate_edge_config::edge::{Edge, Route, Upstream};
 use tidegate_route::UpstreamId;
 
@@ -35,7 +36,9 @@ impl Pipeline {
             HeaderValue::from_str(&format!("{version} {name}")).unwrap_or(HeaderValue::from_static("1.1 tidegate"))
         };
         let via = Via { http_1_0: via("1.0"), http_1_1: via("1.1"), http_2: via("2.0"), http_3: via("3.0") };
-        let proxy = structured_name(name);
+        let mut proxy = String::new();
+        // Writing into a string cannot fail.
+        let _ = write_name(name, &mut proxy);
         let caches = edge.routes.iter().any(|(_, route)| route.cache.is_some());
         Arc::new(Self { edge, via, proxy, caches })
     }
@@ -75,38 +78,5 @@ impl Pipeline {
     /// Our name as a list member of `Proxy-Status`: a token or a string (RFC 9209 section 2).
     pub(crate) fn proxy(&self) -> &str {
         &self.proxy
-    }
-}
-
-/// A name as a structured field has it: a token where it can be one (RFC 8941 section 3.3.4), or else a string.
-fn structured_name(name: &str) -> String {
-    let is_first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'*';
-    let is_rest = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(byte);
-    if name.as_bytes().first().is_some_and(is_first) && name.as_bytes().iter().all(is_rest) {
-        return name.to_owned();
-    }
-    let mut string = String::with_capacity(name.len() + 2);
-    string.push('"');
-    for character in name.chars().filter(|character| matches!(character, ' '..='~')) {
-        if matches!(character, '"' | '\\') {
-            string.push('\\');
-        }
-        string.push(character);
-    }
-    string.push('"');
-    string
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_tokens_or_strings() {
-        for (name, expected) in
-            [("tidegate", "tidegate"), ("edge-1.example", "edge-1.example"), ("1st", "\"1st\""), ("a\"b", "\"a\\\"b\"")]
-        {
-            assert_eq!(structured_name(name), expected);
-        }
     }
 }

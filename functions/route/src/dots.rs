@@ -1,6 +1,6 @@
 //! Dot segments: paths that mean something else to whoever resolves them (RFC 3986 section 5.2.4).
 
-use crate::percent::next_decoded;
+use tidegate_core::next_decoded;
 
 /// Whether a path has a segment `.` or `..`, or has so for servers that decode dots, slashes and backslashes first.
 ///

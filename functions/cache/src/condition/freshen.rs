@@ -9,10 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, response};
 use tidegate_core::members;
 
 use super::validator::EntityTag;
+use crate::tags::TAGS_MAX;
 use crate::{Plan, Received, Stored, Unstored, Wish, store};
-
-/// As many tags as a response may have: see [`crate::tags_of`].
-const TAGS_MAX: usize = 1024;
 
 /// What is stored, with the fields of a newer response; all that follows from them is worked out anew.
 ///

@@ -6,6 +6,9 @@ use sfv::{BareItemFromInput, KeyRef, Parser};
 
 use super::*;
 
+/// As much of a text is said.
+const TEXT_MAX: usize = 1024;
+
 /// RFC 9211 section 3, and what follows from section 2.
 #[test]
 fn members() {

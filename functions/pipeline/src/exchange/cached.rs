@@ -212,8 +212,8 @@ impl Exchange {
         let Judgement { reuse, ttl_s } = judge(&cached.wish, &stored, is_purged, now);
         let is_later = self.has_responded;
         if !is_later && matches!(reuse, Reuse::Answer | Reuse::AnswerThenRefresh) {
-            self.said.is_hit = true;
-            self.said.ttl_s = Some(ttl_s);
+            self.said.status.is_hit = true;
+            self.said.status.ttl_s = Some(ttl_s);
             let request = &cached.ask.request.headers;
             if let Some(action) = self.respond_stored(&cached.wish, request, &stored, length, None, now) {
                 self.note(|| format!("found, {}: {}", freshness(ttl_s), cached.at));
@@ -223,8 +223,8 @@ impl Exchange {
                 }
                 return Ok(action);
             }
-            self.said.is_hit = false;
-            self.said.ttl_s = None;
+            self.said.status.is_hit = false;
+            self.said.status.ttl_s = None;
             cached.forward = Forward::Partial;
         } else if is_later && reuse == Reuse::Answer {
             // Somebody else has refreshed it.
@@ -296,14 +296,14 @@ impl Exchange {
                 self.note(|| format!("fetched by somebody else, but not good enough: {}", cached.at));
                 return self.fetch_alone(cached, now);
             }
-            self.said.forward = Some(cached.forward);
-            self.said.is_collapsed = true;
+            self.said.status.forward = Some(cached.forward);
+            self.said.status.is_collapsed = true;
             let request = &cached.ask.request.headers;
             if let Some(action) = self.respond_stored(&cached.wish, request, &stored, looked.length, None, now) {
                 self.note(|| format!("fetched by somebody else: {}", cached.at));
                 return Ok(action);
             }
-            self.said.is_collapsed = false;
+            self.said.status.is_collapsed = false;
         }
         cached.turns += 1;
         if cached.turns > TURNS_MAX {

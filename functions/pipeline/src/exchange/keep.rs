@@ -7,7 +7,8 @@ use http::header::{AGE, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 use tidegate_cache::{
     Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Splice, Stored, Unstored, What, Wish,
-    combine, compress, is_not_modified, renew, search_key, select, serves_on_error, store, update_by_head,
+    combine, compress, content_length, is_not_modified, renew, search_key, select, serves_on_error, store,
+    update_by_head,
 };
 use tidegate_core::Timestamp;
 
@@ -53,7 +54,7 @@ impl Exchange {
         how: How,
         now: Timestamp,
     ) -> Result<Action, Fault> {
-        self.said.forward = Some(cached.forward);
+        self.said.status.forward = Some(cached.forward);
         let ask = cached.ask.take();
         let again = matches!(how, How::ForAll { validates: true }).then(|| ask.clone());
         let url = self.url(&ask);
@@ -69,7 +70,7 @@ impl Exchange {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Action, Fault> {
-        self.said.forward_status = Some(head.status);
+        self.said.status.forward_status = Some(head.status);
         if head.status.is_server_error()
             && let Some(action) =
                 self.stand_in(&keeping.cached, &keeping.client, Some(head.status), STALE_IF_ERROR, now)
@@ -116,7 +117,7 @@ impl Exchange {
             self.state = State::Storing;
             return Ok(Action::Store(store));
         }
-        self.said.is_stored = true;
+        self.said.status.is_stored = true;
         let Keeping { cached, client, .. } = &*keeping;
         let action = self.respond_stored(&cached.wish, client, &renewed, stale.length, Some(store), now);
         let Some(Action::Respond(mut reply)) = action else { return Err(Failure::Internal.into()) };
@@ -128,16 +129,23 @@ impl Exchange {
     }
 
     /// Stores what came, if it may be, and answers with it.
-    fn keep_fetched(&mut self, keeping: &Keeping, head: response::Parts, since: Timestamp, now: Timestamp) -> Action {
+    fn keep_fetched(
+        &mut self,
+        keeping: &Keeping,
+        mut head: response::Parts,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Action {
         let plan = &keeping.cached.plan;
-        let mut sealed = head.clone();
-        let coding = plan.compress.as_ref().and_then(|config| compress(config, &keeping.client, &mut sealed));
-        let received = keeping.received(&Method::GET, &sealed, since, now);
+        // What is not stored is not compressed.
+        let plain = plan.compress.as_ref().map(|_| head.clone());
+        let coding = plan.compress.as_ref().and_then(|config| compress(config, &keeping.client, &mut head));
+        let received = keeping.received(&Method::GET, &head, since, now);
         let mut stored = match store(plan, &keeping.cached.wish, received) {
             Ok(stored) => stored,
-            Err(unstored) => return self.unstored(unstored, head, now),
+            Err(unstored) => return self.unstored(unstored, plain.unwrap_or(head), now),
         };
-        let length = if coding.is_none() { content_length(&sealed.headers) } else { None };
+        let length = if coding.is_none() { content_length(&head.headers) } else { None };
         let (body, from) = keeping.body(&mut stored);
         let stored = Arc::new(stored);
         let mut store = Store { coding, ..keeping.store(Arc::clone(&stored), body) };
@@ -147,12 +155,12 @@ impl Exchange {
             self.state = State::Storing;
             return Action::Store(store);
         }
-        self.said.is_stored = true;
+        self.said.status.is_stored = true;
         let body = match from {
             Some(piece) => ReplyBody::Pieces(vec![piece]),
-            None => select_fetched(keeping, &stored, length, &mut sealed),
+            None => select_fetched(keeping, &stored, length, &mut head),
         };
-        self.respond(sealed, body, Some(store), now)
+        self.respond(head, body, Some(store), now)
     }
 
     fn unstored(&mut self, unstored: Unstored, head: response::Parts, now: Timestamp) -> Action {
@@ -160,7 +168,7 @@ impl Exchange {
         if self.has_responded {
             return Action::Finish;
         }
-        self.said.detail = Some(unstored.reason().as_str());
+        self.said.status.detail = Some(unstored.reason().as_str());
         self.respond(head, ReplyBody::Fetched, None, now)
     }
 
@@ -184,7 +192,7 @@ impl Exchange {
             HeadUpdate::Renew(renewed) => {
                 let renewed = Arc::new(*renewed);
                 let store = keeping.store(Arc::clone(&renewed), StoreBody::Found);
-                self.said.is_stored = true;
+                self.said.status.is_stored = true;
                 if is_not_modified(&keeping.client, &renewed) {
                     head.status = StatusCode::NOT_MODIFIED;
                 }
@@ -233,10 +241,10 @@ impl Exchange {
             return Some(Action::Finish);
         }
         self.note(|| format!("stale, in place of an error: {}", cached.at));
-        self.said.forward = Some(cached.forward);
-        self.said.ttl_s = Some(stale.ttl_s);
+        self.said.status.forward = Some(cached.forward);
+        self.said.status.ttl_s = Some(stale.ttl_s);
         self.said.stands_in = true;
-        self.said.detail = Some(detail);
+        self.said.status.detail = Some(detail);
         Some(self.respond(head, body, None, now))
     }
 
@@ -369,8 +377,4 @@ impl Keeping {
         }
         (base, markers)
     }
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -229,7 +229,7 @@ impl Exchange {
             }
             Caching::Bypassed(bypass, of_keys) => {
                 self.said.bypass(bypass);
-                let why = self.said.detail.unwrap_or_default();
+                let why = self.said.status.detail.unwrap_or_default();
                 self.note(|| format!("passed by: {why}"));
                 self.pass(ask, of_keys, now)
             }
@@ -390,7 +390,7 @@ impl Exchange {
         {
             respond::say_status(&self.pipeline, &mut head.headers, fetched.status);
         }
-        if let Some(plan) = self.route().and_then(|route| route.cache.clone()) {
+        if let Some(plan) = self.plan() {
             self.said.say(&self.pipeline, &plan, head.status, &mut head.headers);
         }
         self.trace.note("respond", None, || head.status.to_string());

@@ -50,14 +50,9 @@ impl CacheResult {
 /// What the cache did with a request so far.
 #[derive(Debug, Default)]
 pub(super) struct Said {
-    pub is_hit: bool,
-    pub forward: Option<Forward>,
-    pub forward_status: Option<StatusCode>,
-    pub ttl_s: Option<i64>,
-    pub is_stored: bool,
-    pub is_collapsed: bool,
+    /// Without the key.
+    pub status: CacheStatus<'static>,
     pub key: Option<Key>,
-    pub detail: Option<&'static str>,
     /// Whether a stale response stands in for one that could not be fetched.
     pub stands_in: bool,
 }
@@ -65,14 +60,15 @@ pub(super) struct Said {
 impl Said {
     /// In one word; none if the cache had nothing to do with the request.
     pub fn result(&self) -> Option<CacheResult> {
-        Some(match self.forward {
-            _ if self.is_hit && self.ttl_s.is_some_and(|ttl| ttl <= 0) => CacheResult::Stale,
-            _ if self.is_hit => CacheResult::Hit,
+        let status = &self.status;
+        Some(match status.forward {
+            _ if status.is_hit && status.ttl_s.is_some_and(|ttl| ttl <= 0) => CacheResult::Stale,
+            _ if status.is_hit => CacheResult::Hit,
             None => return None,
-            Some(_) if self.is_collapsed => CacheResult::Collapsed,
+            Some(_) if status.is_collapsed => CacheResult::Collapsed,
             Some(Forward::Bypass | Forward::Method) => CacheResult::Bypass,
             Some(_) if self.stands_in => CacheResult::Stale,
-            Some(_) if self.is_stored && self.forward_status == Some(StatusCode::NOT_MODIFIED) => {
+            Some(_) if status.is_stored && status.forward_status == Some(StatusCode::NOT_MODIFIED) => {
                 CacheResult::Validated
             }
             Some(_) => CacheResult::Miss,
@@ -87,8 +83,8 @@ impl Said {
             Bypass::SignedIn => (Forward::Bypass, "cache/signed-in"),
             Bypass::Key => (Forward::Bypass, "cache/key-too-long"),
         };
-        self.forward = Some(forward);
-        self.detail = Some(detail);
+        self.status.forward = Some(forward);
+        self.status.detail = Some(detail);
     }
 
     /// Says it in a response of a route that has a cache.
@@ -98,18 +94,16 @@ impl Said {
                 headers.remove(name);
             }
         }
-        let status = CacheStatus {
-            is_hit: self.is_hit,
-            forward: self.forward,
-            forward_status: self.forward_status.filter(|forwarded| *forwarded != status || status != StatusCode::OK),
-            ttl_s: self.ttl_s,
-            is_stored: self.is_stored,
-            is_collapsed: self.is_collapsed,
-            key: self.key.as_ref().filter(|_| plan.debug).map(Key::as_str),
-            detail: self.detail.filter(|_| plan.debug),
-        };
-        if self.is_hit || self.forward.is_some() || self.key.is_some() {
-            headers.append(CACHE_STATUS, status.to_value(pipeline.proxy()));
+        if !self.status.is_hit && self.status.forward.is_none() && self.key.is_none() {
+            return;
         }
+        let forward_status = self.status.forward_status;
+        let said = CacheStatus {
+            forward_status: forward_status.filter(|forwarded| *forwarded != status || status != StatusCode::OK),
+            key: self.key.as_ref().filter(|_| plan.debug).map(Key::as_str),
+            detail: self.status.detail.filter(|_| plan.debug),
+            ..self.status
+        };
+        headers.append(CACHE_STATUS, said.to_value(pipeline.name()));
     }
 }

@@ -1,6 +1,8 @@
 //! What is changed of a query.
 
-use crate::percent::{decode_query, is_in_query, is_unreserved, push_encoded};
+use tidegate_core::decode_query;
+
+use crate::percent::{is_in_query, is_unreserved, push_encoded};
 
 /// What is changed of a query. First parameters are removed, then others are set.
 ///

@@ -155,3 +155,14 @@ fn answers_without_a_cache() {
         ..Case::get("OPTIONS", &[], vec![])
     }]);
 }
+
+/// RFC 9211 section 2: a name that is no token is a string.
+#[test]
+fn names_are_quoted_once() {
+    let edge = format!("[proxy]\nname = \"1st\"\nproxy_status = true\n{}", crate::support::EDGE);
+    let start = crate::support::start("POST", "/", &[]);
+    let (_, reply) =
+        crate::support::exchanged(&crate::support::cached(&edge, Plan::default()), start, fetched(404, &[]));
+    assert_eq!(lines(&reply.head.headers, "cache-status"), "\"1st\"; fwd=method");
+    assert_eq!(lines(&reply.head.headers, "proxy-status"), "\"1st\"; received-status=404");
+}
