@@ -135,9 +135,9 @@ pub enum Read {
     Pieces(StoredBody),
 }
 
-/// The same head in memory of its own, all values in one piece: those that came from a connection share its read buffer,
+/// Moves a head into memory of its own, all values in one piece: those that came from a connection share its read buffer,
 /// which is many times as large as they are.
-pub(super) fn compact(stored: &Stored) -> Stored {
+pub(super) fn compact(stored: &mut Stored) {
     let mut text = Vec::with_capacity(stored.headers.values().map(HeaderValue::len).sum());
     stored.headers.values().for_each(|value| text.extend_from_slice(value.as_bytes()));
     let mut text = Bytes::from(text);
@@ -147,7 +147,7 @@ pub(super) fn compact(stored: &Stored) -> Stored {
         // Made of what was a value before.
         headers.append(name, HeaderValue::from_maybe_shared(copy).unwrap_or_else(|_| value.clone()));
     }
-    Stored { headers, ..stored.clone() }
+    stored.headers = headers;
 }
 
 /// A piece of a body that is there. What lies outside of it is empty: pieces were selected by its length.

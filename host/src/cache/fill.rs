@@ -23,13 +23,14 @@ impl Cache {
     pub async fn store(
         self: &Arc<Self>,
         claim: Claim<Arc<Entry>>,
-        store: Store,
+        mut store: Store,
         fetched: Option<ResponseBody>,
         found: Option<Arc<Entry>>,
     ) -> Arc<Entry> {
         let sequence = claim.sequence();
         self.unshared.forget(claim.key());
-        let kept = Kept::Stored(Arc::new(compact(&store.stored)));
+        compact(Arc::make_mut(&mut store.stored));
+        let kept = Kept::Stored(store.stored);
         let (before, after) = match (&store.body, found.as_deref().map(|found| &found.body)) {
             (StoreBody::Found, Some(Body::Whole(body))) => {
                 let entry = Entry::new(kept, Body::Whole(body.clone()), sequence);

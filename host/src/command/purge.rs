@@ -64,7 +64,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         println!("{answer}");
     } else {
         let how = if soft { "marked stale" } else { "purged" };
-        println!("{how}, on all cores");
+        println!("{how}: on all cores");
     }
     Ok(())
 }

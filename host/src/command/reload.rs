@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::admin::Status;
-use crate::app::{App, LoadError, Loader, Origin};
+use crate::app::{LoadError, Loader, Origin};
 
 /// Loads the manifest again and hands the result to all cores.
 pub struct Reloader {
@@ -34,8 +34,7 @@ impl Reloader {
         match loader.load(&self.origin) {
             Ok(app) => {
                 let app = Arc::new(app);
-                let cache_store = |app: &App| app.pipeline().edge().cache_store.clone();
-                if cache_store(&app) != cache_store(&self.status.app.load()) {
+                if app.pipeline().edge().cache_store != self.status.app.load().pipeline().edge().cache_store {
                     tracing::warn!("[cache_store] was changed: that takes effect when tidegate is started again");
                 }
                 for core in &self.status.cores {
