@@ -1,0 +1,1 @@
+//! Slices of a shared quota, taken in advance.
