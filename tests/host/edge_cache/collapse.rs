@@ -30,6 +30,7 @@ pub fn tests() -> Vec<Trial> {
         a_refresh_that_breaks_off_changes_nothing,
         what_is_stale_stands_in_for_all_at_once,
         variants_do_not_wait_for_one_another,
+        variants_do_not_wait_for_one_that_arrives,
         what_waits_is_not_what_was_purged,
     )
 }
@@ -398,6 +399,43 @@ fn variants_do_not_wait_for_one_another() {
     // All of them are stored.
     host.wait_for_metric(CLAIMS, &[], 0.0);
     (0..OTHERS).for_each(|number| is_hit(&ask(&host, "/", &[("accept-language", &language(number))])));
+}
+
+/// Of what arrives slowly, other variants are fetched meanwhile: each once, for all.
+fn variants_do_not_wait_for_one_that_arrives() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let origin = Origin::serving(move |raw, request, number| {
+        let fields = "cache-control: max-age=60\nvary: accept-language";
+        if number > 1 {
+            raw.offer(response(fields, request.header("accept-language").unwrap_or("none")));
+            return true;
+        }
+        let whole = response(fields, "none");
+        let (begin, end) = whole.split_at(whole.len() - 2);
+        raw.offer(begin);
+        held.pass();
+        raw.offer(end);
+        true
+    });
+    let host = edge(&origin.server, "").start();
+    let mut first = host.raw();
+    first.send(get("/"));
+    assert_eq!((first.head().status, first.take(2)), (200, b"no".to_vec()));
+    for language in ["x-1", "x-2"] {
+        let ask = || ask(&host, "/", &[("accept-language", language)]);
+        ask().is(200, language);
+        // The body is there before it is stored.
+        host.wait_for_metric(CLAIMS, &[], 1.0);
+        let again = ask();
+        again.is(200, language);
+        is_hit(&again);
+    }
+    gate.open();
+    assert_eq!(first.take(2), b"ne");
+    host.wait_for_metric(CLAIMS, &[], 0.0);
+    is_hit(&ask(&host, "/", &[]));
+    assert_eq!(origin.asked(), 3);
 }
 
 fn what_waits_is_not_what_was_purged() {

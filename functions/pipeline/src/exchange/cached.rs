@@ -6,6 +6,7 @@
 //!   └ nothing, or to be validated: claim ── held ──> fetch, respond, store          keep.rs
 //!                                     │ └── changed ──> look again
 //!                                     └ taken: wait ── offered ──> respond
+//!                                                │ ├── another variant ──> look for one's own
 //!                                                │ └── gone ──> claim again
 //!                                                └ not for others, failed, too long ──> fetch alone
 //! ```
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use http::Method;
 use tidegate_cache::{
-    Extent, Forward, Judgement, Kept, Key, Marker, Plan, Reuse, Stored, Wish, judge, search_key, set_validators,
+    Extent, Forward, Judgement, Kept, Key, Marker, Plan, Reuse, Search, Stored, Wish, judge, search_key, set_validators,
 };
 use tidegate_core::Timestamp;
 
@@ -161,6 +162,32 @@ impl Cached {
             _ => None,
         }
     }
+
+    /// Goes on from another variant, which may still arrive: what it varies by is known, although no marker leads there
+    /// yet. Who looked there again would find nothing, wait for what is offered already, and that over and over.
+    fn follow_other(&mut self, other: &Stored) -> Option<Key> {
+        let (base, _) = self.base_of(other);
+        let marker = self.marker_with(&base, other)?;
+        self.start_over();
+        self.base = base;
+        self.follow(Arc::new(marker))
+    }
+
+    /// Where a response is, or the marker that leads to it; and, if its `No-Vary-Search` says so, what leads there.
+    pub(super) fn base_of(&self, stored: &Stored) -> (Key, Option<(Key, Marker)>) {
+        match Search::read(&stored.headers).zip(search_key(&self.key)) {
+            None => (self.key.clone(), None),
+            Some((search, place)) => {
+                (search.key(&self.key), Some((place, Marker { search: Some(search), ..Marker::default() })))
+            }
+        }
+    }
+
+    /// The marker under the base of a response, if it needs one.
+    pub(super) fn marker_with(&self, base: &Key, stored: &Stored) -> Option<Marker> {
+        let old = self.marker.as_deref().filter(|_| *base == self.base);
+        Marker::with(old, stored).filter(|marker| !marker.vary.is_empty())
+    }
 }
 
 impl Exchange {
@@ -285,29 +312,37 @@ impl Exchange {
     }
 
     /// What one waited for is the answer, however short it stays fresh: it was made while the client waited. Unless it
-    /// is another variant, or another part: then one looks again.
+    /// is another variant: then one looks for one's own; or another part: then one looks again.
     pub(super) fn waited(&mut self, mut cached: Box<Cached>, looked: Looked, now: Timestamp) -> Result<Action, Fault> {
         // The driver has another body at hand now.
         cached.stale = None;
-        if let Kept::Stored(stored) = looked.kept
-            && stored.matches(&cached.ask.request.headers)
-        {
-            if !self.may_share(&cached.wish, &stored, now) {
-                self.note(|| format!("fetched by somebody else, but not good enough: {}", cached.at));
-                return self.fetch_alone(cached, now);
+        let other = match looked.kept {
+            Kept::Stored(stored) if stored.matches(&cached.ask.request.headers) => {
+                if !self.may_share(&cached.wish, &stored, now) {
+                    self.note(|| format!("fetched by somebody else, but not good enough: {}", cached.at));
+                    return self.fetch_alone(cached, now);
+                }
+                self.said.status.forward = Some(cached.forward);
+                self.said.status.is_collapsed = true;
+                let request = &cached.ask.request.headers;
+                if let Some(action) = self.respond_stored(&cached.wish, request, &stored, looked.length, None, now) {
+                    self.note(|| format!("fetched by somebody else: {}", cached.at));
+                    return Ok(action);
+                }
+                self.said.status.is_collapsed = false;
+                None
             }
-            self.said.status.forward = Some(cached.forward);
-            self.said.status.is_collapsed = true;
-            let request = &cached.ask.request.headers;
-            if let Some(action) = self.respond_stored(&cached.wish, request, &stored, looked.length, None, now) {
-                self.note(|| format!("fetched by somebody else: {}", cached.at));
-                return Ok(action);
-            }
-            self.said.status.is_collapsed = false;
-        }
+            Kept::Stored(other) => Some(other),
+            Kept::Marker(_) => None,
+        };
         cached.turns += 1;
         if cached.turns > TURNS_MAX {
             return self.fetch_alone(cached, now);
+        }
+        if let Some(own) = other.and_then(|other| cached.follow_other(&other)) {
+            self.note(|| "what somebody else fetches is another variant".to_owned());
+            self.state = State::Looking(cached);
+            return Ok(Action::Lookup(own));
         }
         cached.start_over();
         Ok(self.look(cached))

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 use tidegate_cache::{
-    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Search, Splice, Stored, Unstored, What, Wish,
-    combine, compress, content_length, is_not_modified, renew, search_key, select, serves_on_error, store,
-    update_by_head,
+    Extent, HeadUpdate, Key, Marker, Piece, Purge, Ranged, Received, Splice, Stored, Unstored, What, Wish, combine,
+    compress, content_length, is_not_modified, renew, select, serves_on_error, store, update_by_head,
 };
 use tidegate_core::Timestamp;
 
@@ -360,16 +359,9 @@ impl Keeping {
     /// Where a response is stored, and the markers that lead there.
     fn place(&self, stored: &Stored) -> (Key, Vec<(Key, Arc<Marker>)>) {
         let cached = &self.cached;
-        let mut markers = Vec::new();
-        let mut base = cached.key.clone();
-        if let Some(search) = Search::read(&stored.headers)
-            && let Some(place) = search_key(&cached.key)
-        {
-            base = search.key(&cached.key);
-            markers.push((place, Arc::new(Marker { search: Some(search), ..Marker::default() })));
-        }
-        let old = cached.marker.as_deref().filter(|_| base == cached.base);
-        if let Some(marker) = Marker::with(old, stored).filter(|marker| !marker.vary.is_empty()) {
+        let (base, search) = cached.base_of(stored);
+        let mut markers: Vec<_> = search.into_iter().map(|(place, marker)| (place, Arc::new(marker))).collect();
+        if let Some(marker) = cached.marker_with(&base, stored) {
             let found = cached.stale.as_ref().filter(|_| base == cached.base).map(|_| &cached.at);
             let key = marker.place(&base, stored, found);
             markers.push((base, Arc::new(marker)));

@@ -136,14 +136,6 @@ fn others_wait() {
             waits(vec![(offered(response(0, &[("cache-control", "no-cache"), ("etag", "\"2\"")])), "fetch alone")]),
         ),
         Case::get(
-            "another variant: one looks again",
-            &[("x-a", "1")],
-            waits(vec![(
-                offered(response_to(0, 200, &[("x-a", "2")], &[("cache-control", "max-age=9"), ("vary", "x-a")])),
-                "look /a?b",
-            )]),
-        ),
-        Case::get(
             "another part: one looks again",
             &[("range", "bytes=5-9")],
             waits(vec![(offered(super::parts::part(0, 0, 5)), "look /a?b")]),
@@ -190,6 +182,55 @@ fn what_is_fetched_for_all_depends_on_nobodys_conditions() {
         crate::support::names(&fetch.head.headers),
         ["accept", "forwarded", "host", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
     );
+}
+
+/// What one waited for may still arrive: nothing is stored of it then, and waiting for it again would be over at once.
+#[test]
+fn another_variant_says_where_to_go_on() {
+    let offered = |name: &'static str, fields: &[(&str, &str)]| {
+        let fields = [&[("cache-control", "max-age=9"), ("vary", name)], fields].concat();
+        found(response_to(0, 200, &[("x-a", "2"), ("x-b", "2")], &fields))
+    };
+    let said = &[("x-a", "1"), ("x-b", "1")];
+    let waits = |steps: Vec<(Input, &'static str)>| {
+        let begin = vec![(NOTHING, "look /a|search"), (NOTHING, "claim /a?b"), (Claimed(Taken), "wait 5000")];
+        begin.into_iter().chain(steps).collect()
+    };
+    let varied = || fetched(200, &[("cache-control", "max-age=60"), ("vary", "x-a")]);
+    run(vec![
+        Case::get(
+            "its own is fetched for all",
+            said,
+            waits(vec![
+                (offered("x-a", &[]), "look /a?b|vary x-a=1"),
+                (NOTHING, "claim /a?b|vary x-a=1"),
+                (Claimed(Held), "fetch for all"),
+                (varied(), "200 fetched, fwd=vary-miss; stored, stores /a?b|vary x-a=1 marks /a?b"),
+            ]),
+        ),
+        Case::get(
+            "or waited for, by whatever it varies",
+            said,
+            waits(vec![
+                (offered("x-a", &[]), "look /a?b|vary x-a=1"),
+                (NOTHING, "claim /a?b|vary x-a=1"),
+                (Claimed(Taken), "wait 5000"),
+                (offered("x-b", &[]), "look /a?b|vary x-b=1"),
+                (NOTHING, "look /a?b|vary x-a=1"),
+                (NOTHING, "claim /a?b|vary x-b=1"),
+            ]),
+        ),
+        Case::get(
+            "or there by now",
+            said,
+            waits(vec![(offered("x-a", &[]), "look /a?b|vary x-a=1"), (fresh(), "200 stored, hit; ttl=59")]),
+        ),
+        Case::get(
+            "where its query does not matter",
+            said,
+            waits(vec![(offered("x-a", &[("no-vary-search", "params")]), "look /a|search except= |vary x-a=1")]),
+        ),
+    ]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tidegate_pipeline::{Action, Claim, Exchange, Input, Start};
 
 use super::{Case, NOTHING, fetched, found, fresh, mark, response_to, run, stale, vary};
 use crate::support::{NOW, cached, lines, start};
-use Claim::{Held, Taken};
+use Claim::Held;
 use Input::Claimed;
 
 fn variant(value: &'static str) -> Input {
@@ -107,18 +107,6 @@ fn variants() {
             "what is under the key itself is another variant",
             said,
             vec![(variant("2"), "look /a|search"), (NOTHING, "claim /a?b")],
-        ),
-        Case::get(
-            "one waits for another variant, and looks again",
-            said,
-            vec![
-                (NOTHING, "look /a|search"),
-                (NOTHING, "claim /a?b"),
-                (Claimed(Taken), "wait 5000"),
-                (variant("2"), "look /a?b"),
-                (vary(&[&["x-a"]]), "look /a?b|vary x-a=1"),
-                (NOTHING, "claim /a?b|vary x-a=1"),
-            ],
         ),
         Case::get(
             "a marker behind a marker is none",
