@@ -107,6 +107,12 @@ impl<'t> Place<'t> {
     pub fn path(&self) -> &str {
         &self.path
     }
+
+    /// The same as it stands between the brackets of a table: `limit.tier` of `limit[0].tier`.
+    fn header(&self) -> String {
+        let parts = self.path.split('.').map(|part| part.split('[').next().unwrap_or_default());
+        parts.collect::<Vec<_>>().join(".")
+    }
 }
 
 impl<'t> Table<'t> {
@@ -140,10 +146,15 @@ impl<'t> Table<'t> {
         debug_assert!(self.shape.is_none_or(is_required), "{key} is not required by its shape");
         let value = self.take(key);
         if value.is_none() {
-            let message = format!("missing key \"{key}\". Write {what}");
-            self.missing.push((key, message));
+            self.lacks(key, what);
         }
         value
+    }
+
+    /// Has [`Table::finish`] report a key that must be there because of what others say. `what` is as for
+    /// [`Table::require`].
+    pub fn lacks(&mut self, key: &'static str, what: &str) {
+        self.missing.push((key, format!("missing key \"{key}\". Write {what}")));
     }
 
     /// The keys and values of a table whose keys are free to choose.

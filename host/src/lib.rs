@@ -1,7 +1,7 @@
 //! The self-hosted Tidegate runtime: a wasmtime host for the applications that spin.toml describes.
 //!
 //! [`server`] takes requests in, [`app`] knows whose they are, [`upstream`] sends them on, [`cache`] keeps responses,
-//! [`engine`] runs components, [`capabilities`] are what components may do, [`admin`] shows how it goes, [`command`] is
+//! [`limit`] counts, [`engine`] runs components, [`capabilities`] are what components may do, [`admin`] shows how it goes, [`command`] is
 //! the command line over all of it.
 
 pub mod admin;
@@ -10,6 +10,7 @@ pub mod cache;
 pub mod capabilities;
 pub mod command;
 pub mod engine;
+pub mod limit;
 pub mod server;
 mod tls;
 pub mod upstream;

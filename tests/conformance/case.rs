@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use crate::json::Members;
 use crate::pattern::Pattern;
 
 /// A list of fields as they are sent, in order: `[["accept", "*/*"], ["via", "1.1 other"]]`.
@@ -66,6 +67,8 @@ pub enum Need {
     Pieces,
     /// What is stored is compressed.
     Compression,
+    /// A Redis that nobody else uses.
+    Redis,
 }
 
 /// A request, what the upstream does with it, what must come of it.
@@ -334,6 +337,9 @@ pub struct Response {
     pub fields: FieldPatterns,
     /// Its body, without framing.
     pub body: Option<Pattern>,
+    /// Members of the object that its body is, in JSON.
+    #[serde(default)]
+    pub json: Members,
     /// The number of an earlier exchange, from 1, whose response had the same body.
     pub body_as: Option<usize>,
     /// What follows its body.

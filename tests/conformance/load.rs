@@ -11,7 +11,8 @@ use crate::SHELLS;
 use crate::case::{Case, Down, Exchange, Need, Origin, Sent, Then};
 
 /// The stages of a request: the folders of cases.
-pub const STAGES: [&str; 9] = ["checks", "client", "route", "split", "rewrite", "cache", "proxy", "faults", "respond"];
+pub const STAGES: [&str; 10] =
+    ["checks", "client", "route", "split", "rewrite", "limit", "cache", "proxy", "faults", "respond"];
 
 /// Time that a shell without a clock of its own waits for. What takes longer is not tried there.
 pub const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -125,8 +126,8 @@ fn describe(file: &str, text: &str, error: &toml::de::Error) -> String {
 }
 
 fn check(case: &Case) -> Result<(), String> {
-    if !["RFC", "edge.toml", "issue"].iter().any(|source| case.about.contains(source)) {
-        return Err("about names the RFC and section, or the part of edge.toml, that says so".to_owned());
+    if !["RFC", "draft-", "edge.toml", "issue"].iter().any(|source| case.about.contains(source)) {
+        return Err("about names the RFC or draft and section, or the part of edge.toml, that says so".to_owned());
     }
     if let Some(other) = case.except.keys().find(|name| !is_shell(name)) {
         return Err(format!("except: there is no shell {other:?}"));
@@ -164,7 +165,7 @@ impl Case {
     pub fn all_needs(&self) -> BTreeSet<Need> {
         let mut needs: BTreeSet<Need> = self.needs.iter().copied().collect();
         self.exchanges.iter().for_each(|exchange| exchange.needs(&mut needs));
-        for (need, word) in [(Need::Function, "function"), (Need::Compression, "compress")] {
+        for (need, word) in [(Need::Function, "function"), (Need::Compression, "compress"), (Need::Redis, "${REDIS}")] {
             if self.edge.get_ref().contains(word) {
                 needs.insert(need);
             }

@@ -4,6 +4,7 @@
 
 mod case;
 mod host;
+mod json;
 mod load;
 mod matrix;
 mod origin;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("conformance::patterns", || {
         pattern::check_self();
         texts::check_self();
+        json::check_self();
         Ok(())
     }));
     harness::trial::run(trials)

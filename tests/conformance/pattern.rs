@@ -20,6 +20,11 @@ pub enum Pattern {
 }
 
 impl Pattern {
+    /// As it is written.
+    pub fn parse(text: &str) -> Self {
+        text.strip_prefix('~').map_or_else(|| Self::Exact(text.to_owned()), |glob| Self::Glob(glob.to_owned()))
+    }
+
     /// What is wrong with what was found, if anything.
     pub fn miss(&self, found: Option<&str>) -> Option<String> {
         let fits = match (self, found) {
@@ -92,10 +97,7 @@ impl<'de> Deserialize<'de> for Pattern {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Pattern, E> {
-                Ok(match text.strip_prefix('~') {
-                    Some(glob) => Pattern::Glob(glob.to_owned()),
-                    None => Pattern::Exact(text.to_owned()),
-                })
+                Ok(Pattern::parse(text))
             }
         }
         deserializer.deserialize_any(Reads)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::case::{Exchange, FieldPatterns, Fields, InterimPattern, Origin, Request, Response, Sent, SentRequest};
+use crate::json;
 use crate::load::Loaded;
 use crate::pattern::Pattern;
 use crate::shell::{Flight, Running, Script, Seen, SeenRequest, SeenResponse, Shell, joined};
@@ -203,6 +204,9 @@ impl Misses<'_> {
         }
         self.fields("response.fields", &expected.fields, &response.fields);
         self.bytes("response.body", expected.body.as_ref(), &response.body);
+        for miss in json::misses(&expected.json, &response.body) {
+            self.add("response.json", &miss);
+        }
         self.fields("response.trailers", &expected.trailers, &response.trailers);
         self.bytes("response.tunnel", expected.tunnel.as_ref(), &response.tunnel);
         if let Some(interims) = &expected.informational {

@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod origin;
 pub mod raw;
+pub mod redis;
 pub mod server;
 pub mod setup;
 pub mod trial;
@@ -20,6 +21,7 @@ pub use host::{Ended, Host};
 pub use libtest_mimic::Trial;
 pub use manifest::{manifest, served};
 pub use raw::Raw;
+pub use redis::Redis;
 pub use server::Server;
 pub use setup::Setup;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::reader::Table;
+use super::limit;
+use crate::reader::{Table, Value};
 use crate::shape::{Field, Kind, Shape, inherited};
 use crate::size::ByteSize;
 
@@ -10,14 +11,14 @@ use crate::size::ByteSize;
 pub(super) static SHAPE: Shape = Shape::new(
     "defaults",
     "What counts for every upstream and route that does not say otherwise.",
-    &[&TIMING, &[MAX_REQUEST_BODY]],
+    &[&TIMING, &[MAX_REQUEST_BODY, LIMIT]],
 );
 
 /// The keys that an upstream can have of its own.
 pub(super) static OF_UPSTREAMS: &[Field] = &inherited(TIMING, "[defaults]");
 
 /// The keys that a route can have of its own.
-pub(super) static OF_ROUTES: &[Field] = &[MAX_REQUEST_BODY.inherited("[defaults]")];
+pub(super) static OF_ROUTES: &[Field] = &[MAX_REQUEST_BODY.inherited("[defaults]"), LIMIT.inherited("[defaults]")];
 
 const TIMING: [Field; 6] =
     [CONNECT_TIMEOUT, FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, KEEPALIVE_CONNECTIONS, KEEPALIVE_TIMEOUT];
@@ -57,6 +58,14 @@ const MAX_REQUEST_BODY: Field = Field::new(
 )
 .or("1GiB");
 
+const LIMIT: Field = Field::new(
+    "limit",
+    limit::REFERENCE,
+    "What counts the requests of a route, cache hits and fixed answers among them: the name of a limit, or several, which \
+     all must let a request through, or { any = [...] }, of which one must, the first that does; false: nothing. Routes \
+     that name the same limit share what it lets through, unless route is in its key.",
+);
+
 /// What counts where nothing else is said.
 #[derive(Clone, Copy)]
 pub(super) struct Defaults {
@@ -75,7 +84,8 @@ pub(super) struct Timing {
     pub keepalive_timeout: Duration,
 }
 
-pub(super) fn read(mut table: Table<'_>) -> Defaults {
+/// Reads all but `limit`, for which the limits must be known.
+pub(super) fn read<'t>(mut table: Table<'t>) -> (Defaults, Option<Value<'t>>) {
     let upstream = Timing {
         connect_timeout: table.duration("connect_timeout"),
         first_byte_timeout: table.duration("first_byte_timeout"),
@@ -85,8 +95,9 @@ pub(super) fn read(mut table: Table<'_>) -> Defaults {
         keepalive_timeout: table.duration("keepalive_timeout"),
     };
     let defaults = Defaults { upstream, max_request_body: table.size("max_request_body") };
+    let limit = table.take("limit");
     table.finish();
-    defaults
+    (defaults, limit)
 }
 
 impl Timing {

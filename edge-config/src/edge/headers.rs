@@ -184,7 +184,8 @@ pub(super) fn name_of(key: &Key<'_>) -> Option<HeaderName> {
     parse_name(key.text).map_err(|message| key.error(message)).ok()
 }
 
-fn parse_name(text: &str) -> Result<HeaderName, String> {
+/// Any field's name; why it is none.
+pub(super) fn parse_name(text: &str) -> Result<HeaderName, String> {
     let bad = || format!("bad field name {text:?}. Write letters, digits and \"-\", as in \"x-request-id\"");
     HeaderName::from_bytes(text.as_bytes()).map_err(|_| bad())
 }

@@ -12,10 +12,13 @@ mod defaults;
 mod destination;
 mod expect;
 mod headers;
+mod limit;
+mod limit_store;
 mod names;
 mod policies;
 mod proxy;
 mod reading;
+mod redis;
 mod rewrite;
 mod route;
 pub mod schema;
@@ -32,6 +35,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use ipnet::IpNet;
 use tidegate_cache::Plan;
 use tidegate_core::{Country, Source};
+use tidegate_limit::{Limit, LimitId, Need};
 use tidegate_route::{Arm, Destination, Function, Rewrite, Split, Table};
 
 use crate::diagnostics::{Errors, Warning};
@@ -48,6 +52,10 @@ pub struct Edge {
     pub proxy: ProxyConfig,
     /// Where cached responses are kept: `[cache_store]`.
     pub cache_store: CacheStore,
+    /// Where limits are counted that several edges share: `[limit_store]`.
+    pub limit_store: LimitStore,
+    /// `[[limit]]`, in the order of the file. [`LimitId`] is an index into it.
+    pub limits: Vec<Limit>,
     /// `[[upstream]]`, in the order of the file. [`tidegate_route::UpstreamId`] is an index into it.
     pub upstreams: Vec<Upstream>,
     /// `[[route]]`.
@@ -177,6 +185,35 @@ pub struct Redis {
     pub max_body: u64,
 }
 
+/// Where limits are counted that several edges share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitStore {
+    /// The Redis of those that say so; none: then none does.
+    pub redis: Option<LimitRedis>,
+}
+
+/// A Redis in which several edges count together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitRedis {
+    /// Where it is: `redis://` or `rediss://`. There may be a password in it, so it is secret.
+    pub url: Text,
+    /// How long an answer of it is waited for.
+    pub timeout: Duration,
+    /// What its keys begin with.
+    pub prefix: String,
+    /// How many edges count in it, from 1 on.
+    pub nodes: u32,
+}
+
+/// The limits that count the requests of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Which, each once; none: the requests are not counted.
+    pub ids: Vec<LimitId>,
+    /// How many of them have to let a request through.
+    pub need: Need,
+}
+
 /// Where requests are sent over HTTP.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -240,6 +277,8 @@ pub struct Route {
     pub to: To,
     /// What is changed on the way, in both directions.
     pub rewrite: Rewrite,
+    /// What counts its requests.
+    pub limits: Limits,
     /// How its responses are cached; none: they are not.
     pub cache: Option<Arc<Plan>>,
     /// Largest request body, in bytes. Beyond it: 413.

@@ -21,7 +21,7 @@ pub(super) static OF_ROUTES: &[Field] = &[Field::new(
 .inherited("[cache]")];
 
 /// The policies of versions to come. Asking for one is an error, so that nobody believes it works.
-const NOT_YET: [&str; 4] = ["limit", "auth", "balance", "degrade"];
+const NOT_YET: [&str; 3] = ["auth", "balance", "degrade"];
 
 /// Reports the policies that are not in this version.
 pub(super) fn reject_others(table: &mut Table<'_>) {

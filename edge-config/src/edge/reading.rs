@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tidegate_limit::StoreKind;
+
 use super::cache::Caching;
+use super::client::Claims;
 use super::defaults::{self, Defaults};
+use super::limit::{Given, Limiting};
 use super::names::Names;
 use super::route::Entry;
 use super::sources::{SourceFile, Sources};
 use super::{
     CacheStore, ChecksConfig, ClientConfig, Edge, Expect, Outside, ProxyConfig, Route, cache_store, checks, client,
-    expect, policies, proxy, upstream, variables,
+    expect, limit, limit_store, policies, proxy, upstream, variables,
 };
 use crate::diagnostics::{self, Diagnostics, Errors, Warning};
-use crate::reader::{self, Place, Table};
+use crate::reader::{self, Place, Table, Value};
 use crate::shape::{Field, Kind, Shape};
 
 /// What a file may hold.
@@ -27,9 +31,15 @@ static FIELDS: &[Field] = &[
     Field::new(
         "include",
         Kind::List(&Kind::Text),
-        "Other files with upstreams, routes and expectations. Relative to this file.",
+        "Other files with upstreams, limits, routes and expectations. Relative to this file.",
     ),
     Field::new("upstream", Kind::List(&Kind::Table(&upstream::SHAPE)), "Where requests are sent over HTTP."),
+    Field::new(
+        "limit",
+        Kind::List(&Kind::Table(&limit::SHAPE)),
+        "How much is allowed to whom. It counts for the routes that name it, and for those that do not say when \
+         [defaults] names it.",
+    ),
     Field::new(
         "route",
         Kind::List(&Kind::Table(&super::route::SHAPE)),
@@ -53,6 +63,7 @@ static FIRST_FILE_FIELDS: &[Field] = &[
         "What counts for upstreams and routes that say nothing else.",
     ),
     Field::new("cache_store", Kind::Table(&cache_store::SHAPE), "Where cached responses are kept."),
+    Field::new("limit_store", Kind::Table(&limit_store::SHAPE), "Where limits are counted that several edges share."),
 ];
 
 /// What is known while the files are read.
@@ -62,6 +73,7 @@ pub(super) struct Reading<'r, 't> {
     pub is_complete: bool,
     pub defaults: Defaults,
     pub caching: Caching,
+    pub limits: Limiting<'t>,
     pub upstreams: Names<'t>,
     pub routes: Names<'t>,
     /// The functions that routes name.
@@ -99,14 +111,19 @@ pub(super) fn parse(file: &str, text: &str, outside: &mut dyn Outside) -> Result
     Ok((Edge { files, ..edge }, warnings))
 }
 
-/// Reads all files: first the names of upstreams, then the routes that refer to them, then what is expected of both.
+/// Reads all files: first the names of upstreams and limits, then the routes that refer to them, then what is expected of both.
 fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside: &mut dyn Outside) -> Option<Edge> {
-    let General { client, checks, proxy, defaults, cache_store, store_place, caching } = first_file_alone(&mut files)?;
+    let General { client, claims, checks, proxy, defaults, limit, cache_store, store_place, caching, limit_store } =
+        first_file_alone(&mut files)?;
     for (table, file) in &mut files {
         check_includes(table, file);
         policies::reject_others(table);
     }
     let mut reading = Reading::new(outside, is_complete, defaults, caching);
+    let given = Given { claims: &claims, has_redis: limit_store.place.is_some() };
+    let tables = files.iter_mut().flat_map(|(table, _)| table.tables("limit"));
+    let limits = reading.limits.read_all(tables, &given);
+    reading.limits.set_default(limit.as_ref());
     let mut upstreams = Vec::new();
     for table in files.iter_mut().flat_map(|(table, _)| table.tables("upstream")) {
         upstreams.extend(upstream::read(table, defaults.upstream, &mut reading.upstreams));
@@ -123,19 +140,39 @@ fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside
     if let Some(place) = store_place.filter(|_| !reading.is_anything_cached()) {
         place.warn("nothing is kept here: no route is cached. Write [cache], or cache = true in a route");
     }
+    if let Some(place) =
+        limit_store.place.filter(|_| is_complete && limits.iter().all(|limit| limit.store == StoreKind::Memory))
+    {
+        place.warn("nothing is counted here: no limit has store = \"redis\"");
+    }
     let (routes, expects) = reading.finish();
-    Some(Edge { client, checks, proxy, cache_store, upstreams, routes, expects, files: Vec::new() })
+    let limit_store = limit_store.store;
+    Some(Edge {
+        client,
+        checks,
+        proxy,
+        cache_store,
+        limit_store,
+        limits,
+        upstreams,
+        routes,
+        expects,
+        files: Vec::new(),
+    })
 }
 
 /// What counts for all files.
 struct General<'t> {
     client: ClientConfig,
+    claims: Claims<'t>,
     checks: ChecksConfig,
     proxy: ProxyConfig,
     defaults: Defaults,
+    limit: Option<Value<'t>>,
     cache_store: CacheStore,
     store_place: Option<Place<'t>>,
     caching: Caching,
+    limit_store: limit_store::Read<'t>,
 }
 
 /// Reads what only the first file may hold.
@@ -151,14 +188,19 @@ fn first_file_alone<'t>(files: &mut [(Table<'t>, &SourceFile)]) -> Option<Genera
     let store = first.table("cache_store");
     let store_place = store.as_ref().map(|table| table.place().clone());
     let cache_store = store.map(cache_store::read).unwrap_or_default();
+    let (client, claims) = client::read(first.table_or_empty("client"));
+    let (defaults, limit) = defaults::read(first.table_or_empty("defaults"));
     Some(General {
-        client: client::read(first.table_or_empty("client")),
+        client,
+        claims,
         checks: checks::read(first.table_or_empty("checks")),
         proxy: proxy::read(first.table_or_empty("proxy")),
-        defaults: defaults::read(first.table_or_empty("defaults")),
+        defaults,
+        limit,
         caching: Caching::read(first.table("cache"), &cache_store),
         cache_store,
         store_place,
+        limit_store: limit_store::read(first.table("limit_store")),
     })
 }
 
@@ -180,6 +222,7 @@ impl<'r, 't> Reading<'r, 't> {
             is_complete,
             defaults,
             caching,
+            limits: Limiting::new(is_complete),
             upstreams: Names::new("upstream", is_complete),
             routes: Names::new("route", is_complete),
             functions: BTreeSet::new(),
@@ -196,6 +239,7 @@ impl<'r, 't> Reading<'r, 't> {
 
     fn finish(self) -> (tidegate_route::Table<Route>, Vec<Expect>) {
         self.upstreams.warn_of_unused("no route leads to it");
+        self.limits.warn_of_unused();
         let (mut places, mut entries) = (Vec::new(), Vec::new());
         for Entry { matches, route, place, is_one_of_many } in self.entries {
             places.push((place, is_one_of_many));

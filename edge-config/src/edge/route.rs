@@ -44,6 +44,7 @@ impl<'t> Reading<'_, 't> {
         let to = self.destination(&mut table, &captured);
         let rewrite = self.rewrite(&mut table, to.as_ref(), &captured);
         let max_request_body = table.optional_size("max_request_body").unwrap_or(self.defaults.max_request_body);
+        let limits = self.limits.of_route(&mut table);
         let cache = self.caching.of_route(&mut table, to.as_ref());
         policies::reject_others(&mut table);
         table.finish();
@@ -62,7 +63,7 @@ impl<'t> Reading<'_, 't> {
         }
         let source = place.source();
         let max_request_body = max_request_body.bytes();
-        let route = Route { name: name.into(), to, rewrite, cache, max_request_body, source };
+        let route = Route { name: name.into(), to, rewrite, limits, cache, max_request_body, source };
         let all: Vec<_> = places.matches().collect();
         let is_one_of_many = all.len() > 1;
         let entry = |matches| Entry { matches, route: route.clone(), place: place.clone(), is_one_of_many };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{EMPTY, Table, Value};
 use crate::duration;
+use crate::rate::Rate;
 use crate::shape::{Field, Kind, Shape};
 use crate::size::ByteSize;
 use crate::suggest::{closest, did_you_mean};
@@ -122,7 +123,7 @@ impl<'t> Table<'t> {
             return Vec::new();
         };
         if value.as_table().is_some() {
-            value.error(format!("there may be many. Write [[{key}]], with two brackets"));
+            value.error(format!("there may be many. Write [[{}]], with two brackets", value.place.header()));
             return Vec::new();
         }
         let items = value.list().unwrap_or_default();
@@ -182,6 +183,20 @@ impl<'t> Value<'t> {
     /// A table of a shape.
     pub fn table_of(&self, shape: &'static Shape) -> Option<Table<'t>> {
         Some(self.table()?.of(shape))
+    }
+
+    /// A whole number within the range of its kind.
+    pub fn integer_of(&self, kind: &Kind) -> Option<u32> {
+        let Kind::Integer(min, max) = kind else { unreachable!("it is read as an integer") };
+        self.integer(*min..=*max)
+    }
+
+    /// A rate.
+    pub fn rate(&self) -> Option<Rate> {
+        if self.as_string().is_none() {
+            return self.expected("a rate, as in \"100/m\"");
+        }
+        self.parsed(Rate::parse)
     }
 
     /// A duration within a range.

@@ -54,7 +54,7 @@ impl Outside for Folder {
             "HOST" => Some("api.example".to_owned()),
             "PORT" => Some("9000".to_owned()),
             "EMPTY" => Some(String::new()),
-            "API_TOKEN" => Some(SECRET.to_owned()),
+            "API_TOKEN" | "GOLD_KEY" => Some(SECRET.to_owned()),
             "REDIS_URL" => Some(format!("redis://:{SECRET}@cache.internal:6379/1")),
             "BROKEN_TOKEN" => Some(format!("{SECRET}\n{SECRET}")),
             _ => None,

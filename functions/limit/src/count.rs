@@ -7,7 +7,7 @@ use crate::limit::LimitId;
 use crate::moment::Moment;
 use crate::quota::Quota;
 use crate::state::State;
-use crate::verdict::Verdict;
+use crate::verdict::{Decision, Verdict};
 
 /// All that a request takes. A refusal takes nothing, of none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,20 +70,59 @@ pub struct Counted {
 /// the state of its limit and key; where nothing is kept, [`State::new`] of its quota. Two takes of one limit and key in
 /// one count do not occur.
 pub fn count(count: &Count, states: &mut [State], now: Moment) -> Counted {
-    let _ = (count, states, now);
-    todo!()
+    if let ([take], [state]) = (&*count.takes, &mut *states) {
+        return Counted { verdicts: vec![state.take(&take.quota, now, take.cost, take.max_delay)] };
+    }
+    let taking = count.takes.iter().zip(states.iter_mut()).map(|(take, state)| {
+        let decision = state.decide(&take.quota, now, take.cost, take.max_delay);
+        Verdict { decision, ..state.peek(&take.quota, now) }
+    });
+    let mut counted = Counted { verdicts: taking.collect() };
+    let passes = counted.passes(count, |_| false);
+    let mut is_enough = false;
+    for ((take, state), verdict) in count.takes.iter().zip(states).zip(&mut counted.verdicts) {
+        if is_enough && !take.is_shadow {
+            verdict.decision = Decision::Spared;
+        } else if verdict.is_taken() && passes {
+            state.add(&take.quota, now, take.cost);
+            *verdict = Verdict { decision: verdict.decision, ..state.peek(&take.quota, now) };
+            is_enough |= count.need == Need::Any && !take.is_shadow;
+        } else if verdict.is_taken() {
+            verdict.decision = Decision::Spared;
+        }
+    }
+    counted
 }
 
 impl Counted {
     /// Whether the request is let through, by those that are not in shadow. One that is [down](crate::Decision::Down)
     /// counts as `is_open` says of its place.
     pub fn passes(&self, count: &Count, is_open: impl Fn(usize) -> bool) -> bool {
-        let _ = (count, is_open);
-        todo!()
+        let enforced = self.verdicts.iter().zip(&count.takes).enumerate().filter(|(_, (_, take))| !take.is_shadow);
+        let mut let_through = enforced.map(|(place, (verdict, _))| match verdict.decision {
+            Decision::Down => is_open(place),
+            _ => verdict.is_taken(),
+        });
+        match count.need {
+            Need::All => let_through.all(|is_let| is_let),
+            Need::Any => {
+                let first = let_through.next();
+                first.is_none_or(|is_let| is_let || let_through.any(|is_let| is_let))
+            }
+        }
     }
 
-    /// How long the request has to wait before it goes on, if it passes.
-    pub fn delay(&self) -> Duration {
-        todo!()
+    /// How long the request has to wait before it goes on, if it passes: the longest delay of those that are not in
+    /// shadow.
+    pub fn delay(&self, count: &Count) -> Duration {
+        let enforced = self.verdicts.iter().zip(&count.takes).filter(|(_, take)| !take.is_shadow);
+        let delays = enforced.map(|(verdict, _)| match verdict.decision {
+            Decision::Delayed(delay) => delay,
+            _ => Duration::ZERO,
+        });
+        delays.max().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

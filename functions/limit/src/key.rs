@@ -1,38 +1,23 @@
 //! Who is counted.
 
+mod part;
+mod text;
+
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderName;
 use tidegate_core::RequestView;
+
+pub use part::Part;
+use text::Text;
 
 /// Who is counted, in words: `client=192.0.2.1`, `client=2001:db8::/64|route=api`, `api-key=#5f3c...`. It holds no
 /// secrets: of those there is only a digest. The empty one is everybody.
+///
+/// It is printable ASCII. What else is in names and values is percent-encoded, and so are `|`, `=`, `%` and `#`: those
+/// who differ in a part have different keys. A part that is missing has no `=`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
-
-/// A part of a request that tells who is counted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
-    /// `client`: the client's network.
-    Client,
-    /// `route`: the route's name.
-    Route,
-    /// `host`: the host that it asks for.
-    Host,
-    /// `country`: the client's country.
-    Country,
-    /// `header:NAME`: a field, all lines of it.
-    Header(HeaderName),
-    /// `cookie:NAME`: a cookie. Secret.
-    Cookie(Arc<str>),
-    /// `query:NAME`: a query parameter, the first of that name.
-    Query(Arc<str>),
-    /// `api-key`: the field x-api-key. Secret.
-    ApiKey,
-    /// `claim:NAME`: a claim of the JSON Web Token in `Authorization: Bearer` (RFC 7519). It is not verified here.
-    Claim(Arc<str>),
-}
 
 /// Which parts tell who is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +30,15 @@ pub struct Recipe {
     pub ipv6_prefix: u8,
 }
 
+/// The client's network alone.
+impl Default for Recipe {
+    fn default() -> Self {
+        Self { parts: vec![Part::Client], ipv4_prefix: 32, ipv6_prefix: 64 }
+    }
+}
+
 impl Key {
-    /// Longest value of a part, in bytes: of a longer one there is a digest.
+    /// Longest value of a part as it stands in a key, in bytes: of a longer one there is a digest.
     pub const VALUE_MAX: usize = 64;
 
     /// A key in words, as it is shown.
@@ -66,24 +58,42 @@ impl fmt::Display for Key {
     }
 }
 
-impl Part {
-    /// Reads a part as it is written: `client`, `header:x-tenant`. None: there is no such part, or it has no good name.
-    pub fn parse(text: &str) -> Option<Self> {
-        let _ = text;
-        todo!()
-    }
-
-    /// The value of this part in a request, as it stands in a key; none: it is missing, or empty.
-    pub fn value(&self, view: &RequestView<'_>, route: &str) -> Option<Arc<str>> {
-        let _ = (view, route);
-        todo!()
-    }
-}
-
 impl Recipe {
     /// Who is counted for a request. Where a part is missing, `Err` with the key of all who lack the same.
+    ///
+    /// # Errors
+    /// When a part is missing.
     pub fn key(&self, view: &RequestView<'_>, route: &str, plan: Option<&str>) -> Result<Key, Key> {
-        let _ = (view, route, plan);
-        todo!()
+        let mut text = Text::new();
+        if let Some(plan) = plan {
+            text.push("plan=");
+            text.push_value(plan.as_bytes(), false);
+        }
+        let mut is_whole = true;
+        for part in &self.parts {
+            if !text.is_empty() {
+                text.push("|");
+            }
+            is_whole &= self.push(part, view, route, &mut text).is_some();
+        }
+        let key = Key::from_text(text.as_str());
+        if is_whole { Ok(key) } else { Err(key) }
+    }
+
+    /// None: the part is missing, so that its name stands alone.
+    fn push(&self, part: &Part, view: &RequestView<'_>, route: &str, text: &mut Text) -> Option<()> {
+        if *part == Part::Client {
+            text.push("client=");
+            text.push_network(view.client.address, self.ipv4_prefix, self.ipv6_prefix);
+            return Some(());
+        }
+        part.push_label(text);
+        let value = part.raw(view, route)?;
+        text.push("=");
+        text.push_value(&value, part.is_secret());
+        Some(())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -26,12 +26,12 @@ mod window;
 
 pub use claim::{REGISTERED_CLAIMS, claim};
 pub use count::{Charge, Count, Counted, Need, Take, count};
-pub use fields::{policy_item, state_item};
+pub use fields::{fields, policy_item, state_item};
 pub use flight::Flight;
 pub use gcra::Gcra;
 pub use key::{Key, Part, Recipe};
-
-pub use limit::{Entry, Judged, Limit, LimitId, Missing, StoreKind, Tier, WhenDown};
+pub use lease::{Ask, Grant, Lease, LeaseTerms, Leased, Ledger, Unused};
+pub use limit::{Entry, EntryError, Judged, Limit, LimitId, Missing, StoreKind, Tier, WhenDown};
 pub use log::Log;
 pub use memory::Memory;
 pub use moment::Moment;

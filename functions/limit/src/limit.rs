@@ -1,15 +1,19 @@
 //! A limit: whom it counts, what it takes, what it does.
 
+mod entry;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use ipnet::IpNet;
-use tidegate_core::{Country, RequestView, Source};
+use tidegate_core::{RequestView, Source};
 
 use crate::count::Take;
 use crate::key::{Part, Recipe};
 use crate::quota::Quota;
+
+use entry::Lists;
+pub use entry::{Entry, EntryError};
 
 /// The place of a limit in its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,17 +65,6 @@ pub struct Tier {
     pub quota: Quota,
     /// Who has this plan whatever the request says.
     pub members: Vec<Entry>,
-}
-
-/// Whom an entry of a list means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// Clients of a network.
-    Network(IpNet),
-    /// Clients in a country.
-    Country(Country),
-    /// Requests of which a part has this value, as [`Part::value`] gives it.
-    Value(Part, Arc<str>),
 }
 
 /// What becomes of requests in which a part of the key is missing.
@@ -128,7 +121,43 @@ pub enum Judged {
 impl Limit {
     /// What it says of a request that came to a route. `id` is its own place. The deny list counts before the allow list.
     pub fn judge(&self, id: LimitId, view: &RequestView<'_>, route: &str) -> Judged {
-        let _ = (id, view, route);
-        todo!()
+        let mut lists = Lists::new(view, route);
+        if lists.have_one_of(&self.deny) {
+            return Judged::Denied;
+        }
+        if lists.have_one_of(&self.allow) {
+            return Judged::Allowed;
+        }
+        let tier = self.tier(&mut lists, view, route);
+        let plan = tier.map(|tier| &*tier.plan);
+        let key = match (self.recipe.key(view, route, plan), self.missing) {
+            (Ok(key), _) | (Err(key), Missing::Share) => key,
+            (Err(_), Missing::Skip) => return Judged::Skipped,
+            (Err(_), Missing::Refuse) => return Judged::Incomplete,
+        };
+        let quota = tier.map_or(self.quota, |tier| tier.quota);
+        Judged::Take(Take {
+            limit: id,
+            key,
+            quota,
+            cost: self.cost.min(quota.at_once()),
+            max_delay: self.max_delay,
+            is_shadow: self.is_shadow,
+        })
+    }
+
+    /// The tier of a request: the first of which it is a member, else that of the plan that it says.
+    fn tier<'a>(&'a self, lists: &mut Lists<'a>, view: &RequestView<'_>, route: &str) -> Option<&'a Tier> {
+        if self.tiers.is_empty() {
+            return None;
+        }
+        if let Some(tier) = self.tiers.iter().find(|tier| lists.have_one_of(&tier.members)) {
+            return Some(tier);
+        }
+        let plan = self.plan_from.as_ref()?.raw(view, route)?;
+        self.tiers.iter().find(|tier| tier.plan.as_bytes() == &*plan)
     }
 }
+
+#[cfg(test)]
+mod tests;

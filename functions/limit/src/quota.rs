@@ -163,7 +163,19 @@ impl Quota {
 
     /// The tolerance tau = (burst + 1) T.
     pub const fn tolerance(&self) -> Duration {
-        Duration::from_nanos((self.burst as u64 + 1) * self.interval_ns)
+        Duration::from_nanos(self.tolerance_ns())
+    }
+
+    pub(crate) const fn period_ns(&self) -> u64 {
+        self.period_ns
+    }
+
+    pub(crate) const fn interval_ns(&self) -> u64 {
+        self.interval_ns
+    }
+
+    pub(crate) const fn tolerance_ns(&self) -> u64 {
+        (self.burst as u64 + 1) * self.interval_ns
     }
 
     /// One part of so many of it, at least one: what each of several nodes may let through while they cannot ask.
@@ -171,7 +183,7 @@ impl Quota {
         let nodes = nodes.max(1);
         let part = |count: u32| (count / nodes).max(1);
         let shared = match self.algorithm {
-            Algorithm::Gcra => Self::gcra(part(self.count), self.period(), part(self.burst + 1) - 1),
+            Algorithm::Gcra => Self::gcra(part(self.count), self.period(), part(self.at_once()) - 1),
             Algorithm::SlidingWindow => Self::sliding_window(part(self.count), self.period()),
             Algorithm::SlidingLog => Self::sliding_log(part(self.count), self.period()),
             Algorithm::Concurrency => Self::concurrency(part(self.count), self.period()),

@@ -33,6 +33,9 @@ impl Verdict {
     /// Of a store that does not answer.
     pub const DOWN: Self = Self { decision: Decision::Down, remaining: 0, reset: Duration::ZERO };
 
+    /// Of what was not even looked at.
+    pub const SPARED: Self = Self { decision: Decision::Spared, remaining: 0, reset: Duration::ZERO };
+
     /// Whether the quota allows it.
     pub const fn is_taken(&self) -> bool {
         matches!(self.decision, Decision::Taken | Decision::Delayed(_))

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{request, response};
 use tidegate_cache::{Coding, Kept, Key, Marker, Piece, Purge, Splice, Stored};
 use tidegate_core::Timestamp;
+use tidegate_limit::{Charge, Count, Counted};
 use tidegate_route::{Function, UpstreamId};
 
 use crate::Failure;
@@ -14,6 +15,11 @@ use crate::Failure;
 /// What is to be done next.
 #[derive(Debug)]
 pub enum Action {
+    /// Take what the request's limits allow, or nothing. Then [`Input::Counted`]. What is in flight by it is given back
+    /// when the client has the whole response, or is gone.
+    Count(Arc<Count>),
+    /// Hold the request back for so long. Then [`Input::Delayed`].
+    Delay(Duration),
     /// Look what is stored. Then [`Input::Looked`].
     Lookup(Key),
     /// Claim the fetch for a key, for everybody who wants it: granted to one at a time, and only while the store still
@@ -77,6 +83,8 @@ pub struct Reply {
     pub store: Option<Store>,
     /// What those who wait are told, if a claim ends here.
     pub released: Released,
+    /// What the request has cost in the end. The client does not wait for that.
+    pub charges: Vec<Charge>,
 }
 
 /// Where a body comes from.
@@ -123,6 +131,10 @@ pub enum StoreBody {
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
+    /// What became of the takes.
+    Counted(Counted),
+    /// So much time has passed.
+    Delayed,
     /// What is stored, if anything.
     Looked(Option<Looked>),
     /// What became of the claim.

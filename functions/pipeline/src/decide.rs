@@ -7,11 +7,12 @@ use http::uri::PathAndQuery;
 use tidegate_cache::{Bypass, Key, Plan, Wish};
 use tidegate_core::{RequestView, Source, Trace};
 use tidegate_edge_config::edge::{Route, To};
-use tidegate_route::{Destination, Redirect, Split};
+use tidegate_route::{Destination, Found, Redirect, Split};
 
 use crate::action::Target;
 use crate::checks::Host;
 use crate::client::Sender;
+use crate::limits::{self, Limiting};
 use crate::{Pipeline, Refusal};
 
 /// What was decided about a request before anybody is asked.
@@ -23,6 +24,8 @@ pub(crate) struct Decision {
     pub arm: Option<usize>,
     /// What makes the client come to that arm again.
     pub set_cookie: Option<HeaderValue>,
+    /// What its limits count.
+    pub limiting: Option<Box<Limiting>>,
     /// Who answers.
     pub answer: Answer,
 }
@@ -84,10 +87,32 @@ pub(crate) fn decide(
     };
     let route = found.value;
     trace.note("route", Some(&route.source), || format!("{}{}", route.name, passed_over(pipeline, &view)));
+    let (limiting, refusal) = limits::judge(pipeline, route, &view, trace);
+    let (arm, set_cookie, answer) = match refusal {
+        Some(refusal) => (None, None, Answer::Refused(refusal)),
+        None => who(&Asked { pipeline, sender, request, view, host, found: &found }, random, trace),
+    };
+    Ok(Decision { route: found.index, arm, set_cookie, limiting, answer })
+}
+
+/// A request and the route that it takes.
+struct Asked<'a> {
+    pipeline: &'a Pipeline,
+    sender: &'a Sender,
+    request: &'a http::request::Parts,
+    view: RequestView<'a>,
+    host: Host<'a>,
+    found: &'a Found<'a, 'a, Route>,
+}
+
+/// The arm of the route's split, what makes the client come to it again, and who answers.
+fn who(asked: &Asked<'_>, random: u64, trace: &mut Trace) -> (Option<usize>, Option<HeaderValue>, Answer) {
+    let Asked { pipeline, sender, request, view, host, found } = asked;
+    let route = found.value;
     let (destination, arm, set_cookie) = match &route.to {
         To::One(destination) => (destination, None, None),
         To::Split(split) => {
-            let choice = split.choose(&view, random);
+            let choice = split.choose(view, random);
             trace.note("split", split.arms.get(choice.arm).map(|arm| &arm.source), || share(split, choice.arm));
             (choice.to, Some(choice.arm), choice.set_cookie)
         }
@@ -96,40 +121,40 @@ pub(crate) fn decide(
         Destination::Upstream(id) => Target::Upstream(*id),
         Destination::Function(function) => Target::Function(function.clone()),
         Destination::Redirect(redirect) => {
-            let location = redirect.location(&view, &found.captures);
+            let location = redirect.location(view, &found.captures);
             let answer = location.map_or(Answer::Refused(Refusal::Rewrite), |location| {
                 trace.note("redirect", arm_source(route, arm), || redirected(redirect, &location));
                 Answer::Redirect(redirect.status, location)
             });
-            return Ok(Decision { route: found.index, arm, set_cookie, answer });
+            return (arm, set_cookie, answer);
         }
         Destination::Fixed(fixed) => {
             trace.note("fixed", arm_source(route, arm), || format!("{} by the edge itself", fixed.status.as_u16()));
-            return Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fixed });
+            return (arm, set_cookie, Answer::Fixed);
         }
     };
     if let Some(plan) = &route.cache
         && !plan.purge_from.is_empty()
         && view.method.as_str() == "PURGE"
     {
-        let answer = purge(plan, &view, &host.normal(sender.is_https));
-        return Ok(Decision { route: found.index, arm, set_cookie, answer });
+        let answer = purge(plan, view, &host.normal(sender.is_https));
+        return (arm, set_cookie, answer);
     }
-    let target = match route.rewrite.target(&view, &found.captures) {
+    let target = match route.rewrite.target(view, &found.captures) {
         Ok(target) => target,
         Err(error) => {
             trace.note("rewrite", Some(&route.source), || error.to_string());
             let answer = Answer::Refused(Refusal::Rewrite);
-            return Ok(Decision { route: found.index, arm, set_cookie, answer });
+            return (arm, set_cookie, answer);
         }
     };
     if let Some(target) = &target {
         trace.note("rewrite", Some(&route.source), || format!("{target} instead of {}", request.uri));
     }
     let caching = route.cache.as_ref().map_or(Caching::Off, |plan| {
-        caching(plan, &view, &host.normal(sender.is_https), part(pipeline, arm, &to).as_deref())
+        caching(plan, view, &host.normal(sender.is_https), part(pipeline, arm, &to).as_deref())
     });
-    Ok(Decision { route: found.index, arm, set_cookie, answer: Answer::Fetch { to, target, caching } })
+    (arm, set_cookie, Answer::Fetch { to, target, caching })
 }
 
 fn caching(plan: &Plan, view: &RequestView<'_>, host: &str, part: Option<&str>) -> Caching {

@@ -42,6 +42,7 @@ pub fn run(pipeline: &Arc<Pipeline>, expect: &Expect) -> Vec<Mismatch> {
         peer: expect.client,
         country: expect.country,
         answer: expect.answer.clone(),
+        counted: None,
     };
     let explanation = explain(pipeline, &question);
     let mut check = Check { expect, mismatches: Vec::new() };

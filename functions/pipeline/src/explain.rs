@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Response, StatusCode, Uri, request, response};
 use serde_json::{Value, json};
 use tidegate_cache::Key;
 use tidegate_core::{Country, Reason, Step, Timestamp, Trace};
+use tidegate_limit::{Count, Counted, Moment, State, count};
 
 use crate::action::{Action, Claim, Fetch, Input, ReplyBody, Target};
 use crate::{Exchange, Pipeline, Start};
@@ -31,6 +32,8 @@ pub struct Question {
     pub country: Option<Country>,
     /// What the upstream or function would answer.
     pub answer: (StatusCode, HeaderMap),
+    /// What became of what its limits take; none: nobody has taken anything yet.
+    pub counted: Option<Counted>,
 }
 
 /// What would become of it.
@@ -40,6 +43,8 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// The name of the route that it takes.
     pub route: Option<Arc<str>>,
+    /// What its limits take.
+    pub count: Option<Arc<Count>>,
     /// What it is looked up by in the cache.
     pub key: Option<Key>,
     /// What is sent to whom, if anything is.
@@ -67,9 +72,15 @@ pub struct Sent {
 pub fn explain(pipeline: &Arc<Pipeline>, question: &Question) -> Explanation {
     let now = Timestamp::default();
     let (mut exchange, mut action) = Exchange::start(Arc::clone(pipeline), start(question), now);
-    let (mut sent, mut key) = (None, None);
+    let (mut sent, mut key, mut taken) = (None, None, None);
     let reply = loop {
         let input = match action {
+            Action::Count(count) => {
+                let counted = question.counted.clone().unwrap_or_else(|| of_nothing_taken(&count));
+                taken = Some(count);
+                Input::Counted(counted)
+            }
+            Action::Delay(_) => Input::Delayed,
             Action::Lookup(looked) => {
                 key.get_or_insert(looked);
                 Input::Looked(None)
@@ -93,12 +104,19 @@ pub fn explain(pipeline: &Arc<Pipeline>, question: &Question) -> Explanation {
     Explanation {
         steps: exchange.trace().steps().to_vec(),
         route: exchange.route().map(|route| Arc::clone(&route.name)),
+        count: taken,
         key,
         sent,
         response,
         body,
         reason: exchange.reason(),
     }
+}
+
+/// What would become of takes if nobody had taken anything before.
+fn of_nothing_taken(taken: &Count) -> Counted {
+    let mut states: Vec<_> = taken.takes.iter().map(|take| State::new(&take.quota)).collect();
+    count(taken, &mut states, Moment::default())
 }
 
 fn start(question: &Question) -> Start {

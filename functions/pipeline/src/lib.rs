@@ -7,6 +7,7 @@
 //! checks    what no upstream should see is refused                 checks/
 //! client    who is behind the proxies that are trusted             client/
 //! route     who answers: the most specific route, its split        decide.rs
+//! limit     whether its limits let it through                      exchange/limited.rs
 //! cache     a stored answer, a shared fetch, or one of its own     exchange/cached.rs, keep.rs, said.rs
 //! fetch     what is sent: RFC 9110 section 7.6                     forward.rs, hop.rs
 //! respond   the response policies, in this order                   respond.rs
@@ -27,6 +28,7 @@ pub mod explain;
 mod failure;
 mod forward;
 mod hop;
+mod limits;
 mod pipeline;
 pub mod problem;
 mod refusal;
@@ -36,6 +38,7 @@ mod respond;
 pub use action::{Action, Claim, Fetch, Input, Looked, Released, Reply, ReplyBody, Store, StoreBody, Target};
 pub use exchange::{CacheResult, Exchange, Start};
 pub use failure::Failure;
+pub use limits::{LimitResult, Limited};
 pub use pipeline::Pipeline;
 pub use refusal::Refusal;
 pub use rescue::reasons;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Version};
 use tidegate_core::write_name;
 use tidegate_edge_config::edge::{Edge, Route, Upstream};
+use tidegate_limit::{Limit, LimitId};
 use tidegate_route::UpstreamId;
 
 /// A configuration that requests are answered by. A reload makes another one.
@@ -50,6 +51,10 @@ impl Pipeline {
 
     pub(crate) fn upstream(&self, id: UpstreamId) -> Option<&Upstream> {
         self.edge.upstreams.get(id.0)
+    }
+
+    pub(crate) fn limit(&self, id: LimitId) -> Option<&Limit> {
+        self.edge.limits.get(id.0)
     }
 
     pub(crate) fn route(&self, index: usize) -> Option<&Route> {

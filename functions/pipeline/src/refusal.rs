@@ -30,11 +30,21 @@ pub enum Refusal {
     OnlyIfCached,
     /// It would purge what is not its client's to purge.
     Purge,
+    /// A limit refuses whom it counts.
+    Denied,
+    /// A limit cannot tell whom to count.
+    KeyMissing,
+    /// More than a quota allows (RFC 6585 section 4).
+    OverQuota,
+    /// More are in flight than a limit allows.
+    InFlight,
+    /// Nobody knows whether a quota allows it, and its limit is closed then.
+    LimitStore,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Method,
         Self::Target,
         Self::Host,
@@ -46,6 +56,11 @@ impl Refusal {
         Self::Loop,
         Self::OnlyIfCached,
         Self::Purge,
+        Self::Denied,
+        Self::KeyMissing,
+        Self::OverQuota,
+        Self::InFlight,
+        Self::LimitStore,
     ];
 
     /// The status of the response.
@@ -70,7 +85,7 @@ impl Refusal {
 
     pub(crate) fn row(&self) -> Row {
         use StatusCode as S;
-        let error = "http_request_error";
+        let (error, denied) = ("http_request_error", "http_request_denied");
         match self {
             Self::Method => Row::new(S::METHOD_NOT_ALLOWED, error, "checks/method", "the method is not allowed here"),
             Self::Target => Row::new(S::BAD_REQUEST, error, "checks/target", "the request target is not valid"),
@@ -92,10 +107,23 @@ impl Refusal {
             }
             Self::Purge => Row::new(
                 S::FORBIDDEN,
-                "http_request_denied",
+                denied,
                 "cache/purge-denied",
                 "this client may not purge what is stored",
             ),
+            Self::Denied => Row::new(S::FORBIDDEN, denied, "limit/denied", "this client is not let in"),
+            Self::KeyMissing => {
+                Row::new(S::FORBIDDEN, denied, "limit/key-missing", "the request does not say whom it is from")
+            }
+            Self::OverQuota => {
+                Row::new(S::TOO_MANY_REQUESTS, denied, "limit/over-quota", "more requests than are allowed")
+            }
+            Self::InFlight => {
+                Row::new(S::TOO_MANY_REQUESTS, denied, "limit/in-flight", "more requests at a time than are allowed")
+            }
+            Self::LimitStore => {
+                Row::new(S::SERVICE_UNAVAILABLE, "proxy_internal_error", "limit/store-down", "try again later")
+            }
         }
     }
 }

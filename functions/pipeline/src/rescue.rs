@@ -87,7 +87,7 @@ pub(crate) fn rescue(pipeline: &Pipeline, fault: Fault) -> Reply {
         let text = format!("{}; error={proxy_error}; details=\"{reason}\"", pipeline.proxy());
         head.headers.extend(HeaderValue::try_from(text).ok().map(|value| (PROXY_STATUS, value)));
     }
-    Reply { head, body: ReplyBody::Whole(body), store: None, released: Released::Failed }
+    Reply { head, body: ReplyBody::Whole(body), store: None, released: Released::Failed, charges: Vec::new() }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tidegate_pipeline::CacheResult;
 use tokio::time::Instant;
 
 use super::Status;
+use crate::limit::counts::LimitCounts;
 use crate::server::core::Core;
 
 /// Upper bounds of the duration buckets in seconds, as OpenTelemetry advises, and two finer ones below.
@@ -28,6 +29,8 @@ pub struct CoreMetrics {
     rescues: Mutex<HashMap<Reason, u64>>,
     /// By the place of the result in [`CacheResult::ALL`].
     cache_results: [AtomicU64; CacheResult::ALL.len()],
+    /// What limits have decided.
+    pub limits: LimitCounts,
     /// The route label of requests that no route matches.
     pub no_route: Arc<str>,
 }
@@ -39,6 +42,7 @@ impl Default for CoreMetrics {
             refusals: Mutex::default(),
             rescues: Mutex::default(),
             cache_results: Default::default(),
+            limits: LimitCounts::default(),
             no_route: Arc::from(""),
         }
     }
@@ -162,6 +166,7 @@ fn render_into(out: &mut String, status: &Status) -> fmt::Result {
     render_refusals(out, &status.cores)?;
     render_rescues(out, &status.cores)?;
     render_cache(out, status)?;
+    super::limits::render(out, status)?;
     render_upstreams(out, status)?;
     render_components(out, status)?;
     let gauges = [
@@ -179,7 +184,7 @@ fn render_into(out: &mut String, status: &Status) -> fmt::Result {
     writeln!(out, "tidegate_reloads_total{{outcome=\"failure\"}} {}", status.failed_reloads.load(Ordering::Relaxed))
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+pub(super) fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 
@@ -336,7 +341,7 @@ fn render_components(out: &mut String, status: &Status) -> fmt::Result {
 }
 
 /// A label value, escaped as the format asks.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

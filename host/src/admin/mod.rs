@@ -1,27 +1,42 @@
-//! The admin side: health, readiness, metrics, reloads and purges, on an address of its own.
+//! The admin side: health, readiness, metrics, reloads, purges and limits, on an address of its own.
 
+pub mod limits;
 pub mod metrics;
+pub mod permission;
 pub mod purge;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 
-use self::purge::Permission;
+use self::permission::Permission;
 use crate::app::{App, LoadError};
 use crate::cache::Cache;
 use crate::engine::Places;
+use crate::limit::Limits;
 use crate::server::body::{RequestBody, ResponseBody};
 use crate::server::core::Core;
 use crate::server::interim::Interim;
 use crate::server::{Handler, problem};
 
-/// Longest order to purge, in bytes.
-const PURGE_BYTES_MAX: usize = 1 << 20;
+/// Longest order, in bytes.
+const ORDER_BYTES_MAX: usize = 1 << 20;
+
+/// What there is.
+const PATHS: &str = "/healthz
+/readyz
+/metrics
+/limits
+/limits/reset (POST)
+/limits/peek (POST)
+/reload (POST)
+/purge (POST)
+";
 
 /// What the admin side shows.
 pub struct Status {
@@ -35,6 +50,8 @@ pub struct Status {
     pub connections: Places,
     /// What is stored of responses.
     pub cache: Arc<Cache>,
+    /// What limits have counted.
+    pub limits: Arc<Limits>,
     /// Set while the host takes requests.
     pub is_ready: AtomicBool,
     /// Reloads that changed what is served.
@@ -55,7 +72,8 @@ pub struct Admin {
 pub type Reload = dyn Fn() -> Result<(), LoadError> + Send + Sync;
 
 impl Admin {
-    /// The admin side of what `status` shows and `reload` reloads. Who may purge is said by `permission`.
+    /// The admin side of what `status` shows and `reload` reloads. Who may change what is stored and counted is said by
+    /// `permission`.
     pub fn new(status: Arc<Status>, reload: Arc<Reload>, permission: Permission) -> Self {
         Self { status, reload, permission }
     }
@@ -68,11 +86,21 @@ impl Admin {
         }
         match request.uri.path() {
             "/reload" => self.reload().await,
-            "/purge" => match self.permission.check(&request.headers) {
-                Ok(()) => self.purge(body).await,
-                Err(refusal) => *refusal,
-            },
-            _ => not_allowed("GET, HEAD", "only /reload and /purge take POST"),
+            path @ ("/purge" | "/limits/reset" | "/limits/peek") => {
+                if let Err(refusal) = self.permission.check(&request.headers) {
+                    return *refusal;
+                }
+                let Ok(body) = Limited::new(body, ORDER_BYTES_MAX).collect().await else {
+                    return problem::response(StatusCode::BAD_REQUEST, "the order is too long, or was cut short");
+                };
+                let body = body.to_bytes();
+                match path {
+                    "/purge" => self.purge(&body).await,
+                    "/limits/reset" => limits::reset(&self.status, &body).await,
+                    _ => limits::peek(&self.status, &body).await,
+                }
+            }
+            _ => not_allowed("GET, HEAD", "only /reload, /purge, /limits/reset and /limits/peek take POST"),
         }
     }
 
@@ -85,11 +113,8 @@ impl Admin {
         }
     }
 
-    async fn purge(&self, body: RequestBody) -> Response<ResponseBody> {
-        let Ok(body) = Limited::new(body, PURGE_BYTES_MAX).collect().await else {
-            return problem::response(StatusCode::BAD_REQUEST, "the order is too long, or was cut short");
-        };
-        let purges = match purge::read(&body.to_bytes()) {
+    async fn purge(&self, body: &Bytes) -> Response<ResponseBody> {
+        let purges = match purge::read(body) {
             Ok(purges) => purges,
             Err(refusal) => return *refusal,
         };
@@ -123,12 +148,17 @@ impl Handler for Admin {
             "/metrics" => {
                 text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics::render(&self.status))
             }
+            "/limits" => match self.permission.check(request.headers()) {
+                Ok(()) => limits::list(&self.status),
+                Err(refusal) => *refusal,
+            },
+            "/limits/reset" | "/limits/peek" => not_allowed("POST", "use POST"),
             "/reload" => not_allowed("POST", "a reload changes what is served: use POST"),
             "/purge" => not_allowed("POST", "a purge changes what is stored: use POST"),
-            "/" => text(StatusCode::OK, "text/plain", "/healthz\n/readyz\n/metrics\n/reload (POST)\n/purge (POST)\n"),
+            "/" => text(StatusCode::OK, "text/plain", PATHS),
             _ => problem::response(
                 StatusCode::NOT_FOUND,
-                "the admin side has /healthz, /readyz, /metrics, /reload and /purge",
+                "the admin side has /healthz, /readyz, /metrics, /limits, /reload and /purge",
             ),
         }
     }

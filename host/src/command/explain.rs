@@ -1,5 +1,7 @@
 //! `tidegate explain`: what would become of a request, stage by stage, without sending it.
 
+mod live;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use tidegate_edge_config::edge::Edge;
 use tidegate_pipeline::Pipeline;
 use tidegate_pipeline::explain::{Question, explain};
 
+use super::admin::Admin;
 use super::up::manifest_path;
 use crate::app::{LoadError, Origin, read_edge};
 
@@ -39,6 +42,11 @@ pub struct Options {
     /// The application manifest, or the folder it is in.
     #[arg(short = 'f', long = "from", value_name = "FILE", default_value = "spin.toml")]
     manifest: PathBuf,
+    /// Ask a running host what is left of the limits; otherwise nobody has taken anything yet.
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    admin: Admin,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -54,8 +62,14 @@ pub fn run(options: Options) -> anyhow::Result<()> {
             edge
         }
     };
-    let is_json = options.json;
-    let explanation = explain(&Pipeline::new(edge), &question(options)?);
+    let (is_json, live) = (options.json, options.live.then(|| options.admin.clone()));
+    let pipeline = Pipeline::new(edge);
+    let mut question = question(options)?;
+    let mut explanation = explain(&pipeline, &question);
+    if let (Some(admin), Some(count)) = (live, &explanation.count) {
+        question.counted = Some(live::ask(&admin, &pipeline, count)?);
+        explanation = explain(&pipeline, &question);
+    }
     if is_json {
         println!("{:#}", explanation.to_json());
     } else {
@@ -86,5 +100,6 @@ fn question(options: Options) -> anyhow::Result<Question> {
         peer: options.client,
         country: country.transpose()?,
         answer: (options.answer, HeaderMap::new()),
+        counted: None,
     })
 }

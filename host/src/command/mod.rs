@@ -1,8 +1,10 @@
 //! The command line.
 
+mod admin;
 mod build;
 mod check;
 mod explain;
+mod limits;
 mod logs;
 mod new;
 mod purge;
@@ -34,6 +36,8 @@ enum Command {
     Explain(explain::Options),
     /// Forget what a running host has stored of responses.
     Purge(purge::Options),
+    /// Show what the limits of a running host have counted, or forget it.
+    Limits(limits::Options),
     /// Make a new function: its crate, its test, its entry in spin.toml.
     New(new::Options),
 }
@@ -45,6 +49,7 @@ pub fn run() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(options).map(|()| ExitCode::SUCCESS),
         Command::Purge(options) => purge::run(options).map(|()| ExitCode::SUCCESS),
+        Command::Limits(options) => limits::run(options).map(|()| ExitCode::SUCCESS),
         Command::New(options) => new::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match outcome {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::admin::Status;
-use crate::app::{LoadError, Loader, Origin};
+use crate::app::{App, LoadError, Loader, Origin};
 
 /// Loads the manifest again and hands the result to all cores.
 pub struct Reloader {
@@ -34,9 +34,7 @@ impl Reloader {
         match loader.load(&self.origin) {
             Ok(app) => {
                 let app = Arc::new(app);
-                if app.pipeline().edge().cache_store != self.status.app.load().pipeline().edge().cache_store {
-                    tracing::warn!("[cache_store] was changed: that takes effect when tidegate is started again");
-                }
+                self.warn_of_stores(&app);
                 for core in &self.status.cores {
                     core.replace_app(&app);
                 }
@@ -49,6 +47,15 @@ impl Reloader {
                 self.keep(&error);
                 Err(error)
             }
+        }
+    }
+
+    fn warn_of_stores(&self, app: &App) {
+        let old = self.status.app.load();
+        let (old, new) = (old.pipeline().edge(), app.pipeline().edge());
+        let changed = [("cache_store", old.cache_store != new.cache_store), ("limit_store", old.limit_store != new.limit_store)];
+        for (table, _) in changed.iter().filter(|(_, is_changed)| *is_changed) {
+            tracing::warn!("[{table}] was changed: that takes effect when tidegate is started again");
         }
     }
 

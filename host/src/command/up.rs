@@ -15,13 +15,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::reload::Reloader;
 use super::{build, logs, watch};
-use crate::admin::purge::Permission;
+use crate::admin::permission::Permission;
 use crate::admin::{Admin, Status};
 use crate::app::{Loader, Origin};
 use crate::cache::Cache;
 use crate::capabilities::key_value;
 use crate::engine::{self, CompiledCache, Linker, Places};
-use crate::server::core::Core;
+use crate::limit::Limits;
+use crate::server::core::{Core, Shared};
 use crate::server::{self, Drain, Server};
 
 /// How often expired key-value pairs are deleted, and how many at a time.
@@ -43,7 +44,8 @@ pub struct Options {
     /// Where health and metrics are. Nothing there is meant for the public.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     admin: SocketAddr,
-    /// What purges have to show, as `Authorization: Bearer TOKEN`. Without it they are taken on a loopback address alone.
+    /// What purges and questions about limits have to show, as `Authorization: Bearer TOKEN`. Without it they are taken
+    /// on a loopback address alone.
     #[arg(long, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
     /// The folder for key-value pairs and compiled components.
@@ -102,7 +104,9 @@ fn serve(options: Options, loader: Loader, origin: Origin) -> anyhow::Result<()>
     let cache = runtime.block_on(Cache::open(&app.pipeline().edge().cache_store, &origin.edge_folder()))?;
 
     let cores = options.cores.map_or_else(available_cores, usize::from);
-    let core = |_| Arc::new(Core::new(&app, instances.clone(), Arc::clone(&cache)));
+    let limits = Limits::open(&app.pipeline().edge().limit_store)?;
+    let shared = Shared { instances: instances.clone(), cache: Arc::clone(&cache), limits: Arc::clone(&limits) };
+    let core = |_| Arc::new(Core::new(&app, shared.clone()));
     let cores: Vec<_> = (0..cores).map(core).collect();
     let status = Arc::new(Status {
         cores: cores.clone(),
@@ -110,6 +114,7 @@ fn serve(options: Options, loader: Loader, origin: Origin) -> anyhow::Result<()>
         instances,
         connections: connections.clone(),
         cache: Arc::clone(&cache),
+        limits,
         is_ready: AtomicBool::new(false),
         reloads: AtomicU64::new(0),
         failed_reloads: AtomicU64::new(0),

@@ -16,6 +16,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::admin::metrics::Record;
 use crate::cache::body::StoredBody;
 use crate::engine::ComponentBody;
+use crate::limit::Permit;
 use crate::server::paced::Paced;
 use crate::server::platform::remove_reserved;
 use crate::upstream::{Tunnel, UpstreamBody};
@@ -254,11 +255,20 @@ pub async fn pump(body: &mut ResponseBody, sender: Sender) {
     }
 }
 
-/// A response's body. When it is dropped, written out or not, the request is recorded in the metrics.
+/// A response's body.
 #[derive(Debug)]
 pub struct ResponseBody {
     content: Content,
+    end: End,
+}
+
+/// What ends with a response: when its body is dropped, written out or not.
+#[derive(Debug, Default)]
+pub struct End {
+    /// The request is recorded in the metrics.
     record: Option<Record>,
+    /// What it had in flight is given back to its limits.
+    permit: Option<Box<Permit>>,
 }
 
 #[derive(Debug)]
@@ -274,45 +284,51 @@ enum Content {
 impl ResponseBody {
     /// A body that is complete.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { content: Content::Whole(bytes.into()), record: None }
+        Self { content: Content::Whole(bytes.into()), end: End::default() }
     }
 
     /// A body that a component makes as it is written.
     pub fn component(body: ComponentBody) -> Self {
-        Self { content: Content::Component(Box::new(body)), record: None }
+        Self { content: Content::Component(Box::new(body)), end: End::default() }
     }
 
     /// A body that comes from an upstream as it is written.
     pub fn upstream(body: UpstreamBody) -> Self {
-        Self { content: Content::Upstream(Box::new(body)), record: None }
+        Self { content: Content::Upstream(Box::new(body)), end: End::default() }
     }
 
     /// A body that comes from an upstream over HTTP/2.
     pub fn http2(body: hyper::body::Incoming, idle_timeout: Duration) -> Self {
-        Self { content: Content::Http2(Box::new(Paced::new(body, idle_timeout))), record: None }
+        Self { content: Content::Http2(Box::new(Paced::new(body, idle_timeout))), end: End::default() }
     }
 
     /// A body from the store, which may still be arriving there.
     pub fn stored(body: StoredBody) -> Self {
-        Self { content: Content::Stored(Box::new(body)), record: None }
+        Self { content: Content::Stored(Box::new(body)), end: End::default() }
     }
 
     /// In place of the body of `101 Switching Protocols`: what the connection is from then on.
     pub fn tunnel(tunnel: Tunnel) -> Self {
-        Self { content: Content::Tunnel(Box::new(tunnel)), record: None }
+        Self { content: Content::Tunnel(Box::new(tunnel)), end: End::default() }
     }
 
-    /// The tunnel if this is one, and the record to drop when it ends.
-    pub fn into_tunnel(self) -> Option<(Tunnel, Option<Record>)> {
+    /// The tunnel if this is one, and what to drop when it ends.
+    pub fn into_tunnel(self) -> Option<(Tunnel, End)> {
         match self.content {
-            Content::Tunnel(tunnel) => Some((*tunnel, self.record)),
+            Content::Tunnel(tunnel) => Some((*tunnel, self.end)),
             _ => None,
         }
     }
 
     /// Has `record` observed when this body is dropped.
     pub fn recorded(mut self, record: Record) -> Self {
-        self.record = Some(record);
+        self.end.record = Some(record);
+        self
+    }
+
+    /// Has what is in flight given back when this body is dropped.
+    pub fn holding(mut self, permit: Permit) -> Self {
+        self.end.permit = Some(Box::new(permit));
         self
     }
 

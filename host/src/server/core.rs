@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::cache::Cache;
 use crate::capabilities::outgoing::Client;
 use crate::engine::{Fault, Journey, Places, Target};
+use crate::limit::{Limiters, Limits};
 use crate::upstream::Upstream;
 
 /// What a core has at hand for each request.
@@ -22,20 +23,28 @@ pub struct Core {
     app: ArcSwap<CoreApp>,
     /// This core's counts.
     pub metrics: Arc<CoreMetrics>,
-    /// Places for instances, shared by all cores.
-    instances: Places,
-    /// What is stored of responses, shared by all cores.
-    cache: Arc<Cache>,
+    /// What is shared by all cores.
+    shared: Shared,
+}
+
+/// What all cores share, from one application to the next.
+#[derive(Clone)]
+pub struct Shared {
+    /// Places for instances.
+    pub instances: Places,
+    /// What is stored of responses.
+    pub cache: Arc<Cache>,
+    /// What limits have counted.
+    pub limits: Arc<Limits>,
 }
 
 impl Core {
     /// A core that serves `app`.
-    pub fn new(app: &Arc<App>, instances: Places, cache: Arc<Cache>) -> Self {
+    pub fn new(app: &Arc<App>, shared: Shared) -> Self {
         Self {
-            app: ArcSwap::new(CoreApp::new(Arc::clone(app), &instances, &cache)),
+            app: ArcSwap::new(CoreApp::new(Arc::clone(app), &shared)),
             metrics: Arc::new(CoreMetrics::default()),
-            instances,
-            cache,
+            shared,
         }
     }
 
@@ -46,7 +55,7 @@ impl Core {
 
     /// Serves `app` from the next request on. Requests in flight end on the one they began with.
     pub fn replace_app(&self, app: &Arc<App>) {
-        let old = self.app.swap(CoreApp::new(Arc::clone(app), &self.instances, &self.cache));
+        let old = self.app.swap(CoreApp::new(Arc::clone(app), &self.shared));
         old.retire();
     }
 
@@ -66,10 +75,13 @@ pub struct CoreApp {
     /// In the order of [`App::upstreams`].
     upstreams: Vec<Arc<Upstream>>,
     cache: Arc<Cache>,
+    limiters: Arc<Limiters>,
 }
 
 impl CoreApp {
-    fn new(app: Arc<App>, instances: &Places, cache: &Arc<Cache>) -> Arc<Self> {
+    fn new(app: Arc<App>, shared: &Shared) -> Arc<Self> {
+        let Shared { instances, cache, limits } = shared;
+        let limiters = limits.of(&app.pipeline().edge().limits);
         Arc::new_cyclic(|this: &Weak<Self>| {
             let target = |loaded: &crate::app::Loaded| {
                 let client = Client::new(loaded.connections.clone());
@@ -82,7 +94,7 @@ impl CoreApp {
                 by_component.entry(Arc::clone(&loaded.component)).or_insert(index);
             }
             let upstreams = app.upstreams().iter().map(|shared| Upstream::new(Arc::clone(shared))).collect();
-            Self { app, targets, by_component, upstreams, cache: Arc::clone(cache) }
+            Self { app, targets, by_component, upstreams, cache: Arc::clone(cache), limiters }
         })
     }
 
@@ -99,6 +111,11 @@ impl CoreApp {
     /// What is stored of responses.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
+    }
+
+    /// What its limits have counted.
+    pub fn limiters(&self) -> &Arc<Limiters> {
+        &self.limiters
     }
 
     /// All upstreams.

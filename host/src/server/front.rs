@@ -67,6 +67,9 @@ impl Handler for Front {
         if let Some(result) = exchange.cache_result() {
             self.core.metrics.count_cache(result);
         }
+        for limited in exchange.limited() {
+            self.core.metrics.limits.count(&limited);
+        }
         if let Some(reason) = exchange.reason() {
             self.core.metrics.count_rescue(reason);
         }

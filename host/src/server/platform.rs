@@ -10,7 +10,8 @@ use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri, request};
 use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
-use tidegate_driver::{Claimed, Found, Platform};
+use tidegate_driver::{Claimed, Counters, Found, Platform};
+use tidegate_limit::{Charge, Count, Counted};
 use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, Target};
 use tidegate_route::{Function, spin};
 
@@ -22,6 +23,7 @@ use crate::cache::Wait;
 use crate::cache::claims::Claim;
 use crate::cache::entry::{Entry, Read};
 use crate::engine::{Fault, Journey};
+use crate::limit::Permit;
 
 const FULL_URL: HeaderName = HeaderName::from_static(spin::FULL_URL);
 const PATH_INFO: HeaderName = HeaderName::from_static(spin::PATH_INFO);
@@ -102,6 +104,18 @@ impl<'a> Host<'a> {
     }
 }
 
+impl Counters for Host<'_> {
+    type Permit = Permit;
+
+    async fn take(&self, count: &Arc<Count>) -> (Counted, Option<Permit>) {
+        self.app.limiters().take(count).await
+    }
+
+    fn charge(&self, charges: Vec<Charge>) {
+        self.app.limiters().charge(charges);
+    }
+}
+
 impl Platform for Host<'_> {
     type Body = Body;
     type Entry = Arc<Entry>;
@@ -110,6 +124,17 @@ impl Platform for Host<'_> {
 
     fn now(&self) -> Timestamp {
         now()
+    }
+
+    async fn delay(&self, delay: Duration) {
+        tokio::time::sleep(delay).await;
+    }
+
+    fn holding(&self, body: Body, permit: Permit) -> Body {
+        match body {
+            Body::Response(body) => Body::Response(body.holding(permit)),
+            body @ Body::Request(_) => body,
+        }
     }
 
     fn whole(&self, bytes: Bytes) -> Body {

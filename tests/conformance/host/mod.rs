@@ -1,6 +1,7 @@
 //! The real host: its binary as a process, requests over sockets, an upstream that listens.
 
 mod client;
+mod redis;
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -15,6 +16,7 @@ use crate::origin::{Origin, Ticket};
 use crate::shell::{Flight, Running, Script, Seen, Shell};
 use crate::wire::{Wire, head_bytes};
 use client::Client;
+use redis::Redis;
 
 /// The function that gives back what it gets.
 const ECHO: &str = "echo";
@@ -44,13 +46,18 @@ impl Shell for HostShell {
         if !binary.is_file() {
             return Some(format!("needs {}: cargo build --bin tidegate", binary.display()));
         }
+        let needs = case.case.all_needs();
+        if needs.contains(&Need::Redis) && Redis::binary().is_none() {
+            return Some("needs redis-server".to_owned());
+        }
         let guest = guest(ECHO);
-        let is_missing = case.case.all_needs().contains(&Need::Function) && !guest.is_file();
+        let is_missing = needs.contains(&Need::Function) && !guest.is_file();
         is_missing.then(|| format!("needs {}: make guests", guest.display()))
     }
 
     fn start(&self, case: &Loaded) -> Box<dyn Running> {
-        let has_function = case.case.all_needs().contains(&Need::Function);
+        let needs = case.case.all_needs();
+        let has_function = needs.contains(&Need::Function);
         let application = if has_function {
             component_at("/...", ECHO, &format!("guest:{ECHO}"))
         } else {
@@ -58,10 +65,12 @@ impl Shell for HostShell {
             "[[trigger.http]]\nroute = \"/unused\"\nstatic_response = { body = \"unused\" }\n".to_owned()
         };
         let origin = Origin::reserve();
-        let variables = BTreeMap::from([
+        let redis = needs.contains(&Need::Redis).then(Redis::start);
+        let mut variables = BTreeMap::from([
             ("ORIGIN", format!("http://{}", origin.address)),
             ("ORIGIN_HOST", origin.address.to_string()),
         ]);
+        variables.extend(redis.as_ref().map(|redis| ("REDIS", redis.url())));
         let is_ipv6 = case.case.exchanges.iter().any(|exchange| exchange.request.from.is_ipv6());
         let listen = if is_ipv6 { "[::1]:0" } else { "127.0.0.1:0" };
         // The name stands in messages, with the lines of the case.
@@ -73,7 +82,7 @@ impl Shell for HostShell {
         let edge = edge.to_str().expect("a temporary folder has a plain name").to_owned();
         let host = setup.arguments(["--edge", &edge, "--cores", "1"]).start();
         let beginning = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock that is set");
-        Box::new(RunningHost { host, origin, variables, beginning_s: beginning.as_secs() })
+        Box::new(RunningHost { host, origin, _redis: redis, variables, beginning_s: beginning.as_secs() })
     }
 }
 
@@ -81,6 +90,8 @@ impl Shell for HostShell {
 struct RunningHost {
     host: Host,
     origin: Origin,
+    /// It ends with the case.
+    _redis: Option<Redis>,
     variables: BTreeMap<&'static str, String>,
     beginning_s: u64,
 }

@@ -6,7 +6,7 @@ mod platform;
 mod store;
 mod upstream;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,6 +21,7 @@ use tidegate_core::{Timestamp, Trace};
 use tidegate_edge_config::Edge;
 use tidegate_edge_config::edge::Outside;
 use tidegate_edge_config::secret::Text;
+use tidegate_limit::Memory;
 use tidegate_pipeline::{Exchange, Pipeline, Start};
 
 use crate::case::{self, Fields, Need, Request, Version};
@@ -31,6 +32,12 @@ use platform::{Place, Simulated};
 
 /// Where the upstream is, in the configuration and in Host fields.
 const ORIGIN_HOST: &str = "192.0.2.80:8080";
+
+/// Where a Redis is, in the configuration: what would be kept there is kept where everything is.
+const REDIS: &str = "redis://192.0.2.81:6379";
+
+/// How many keys limits may have.
+const LIMIT_KEYS_MAX: usize = 10_000;
 
 /// When all begins.
 const BEGINNING: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -52,7 +59,9 @@ impl Shell for SimulatedShell {
             Need::Interim => Some("a body is there at once"),
             Need::Pieces => Some("a body is there at once"),
             Need::Compression => Some("it does not touch bodies: compressing them is the shells' part"),
-            Need::ClientAddress | Need::ExactTime | Need::SilentNetwork | Need::Function | Need::Time => None,
+            Need::ClientAddress | Need::ExactTime | Need::SilentNetwork | Need::Function | Need::Time | Need::Redis => {
+                None
+            }
         }
     }
 
@@ -65,7 +74,8 @@ impl Shell for SimulatedShell {
             .unwrap_or_else(|errors| panic!("the configuration is not valid:\n{errors}"));
         let connections = edge.upstreams.iter().map(|upstream| Cell::new(upstream.max_connections)).collect();
         let (pipeline, now, store) = (Pipeline::new(edge), Cell::new(BEGINNING), Rc::default());
-        Box::new(World { place: Rc::new(Place { pipeline, now, connections, store }), random: 0 })
+        let limits = RefCell::new(Memory::new(LIMIT_KEYS_MAX));
+        Box::new(World { place: Rc::new(Place { pipeline, now, connections, store, limits }), random: 0 })
     }
 }
 
@@ -81,6 +91,7 @@ impl Outside for Variables {
         match name {
             "ORIGIN" => Some(format!("http://{ORIGIN_HOST}")),
             "ORIGIN_HOST" => Some(ORIGIN_HOST.to_owned()),
+            "REDIS" => Some(REDIS.to_owned()),
             _ => None,
         }
     }
@@ -97,7 +108,7 @@ struct World {
 
 impl Running for World {
     fn variables(&self) -> BTreeMap<&'static str, String> {
-        let names = ["ORIGIN", "ORIGIN_HOST"];
+        let names = ["ORIGIN", "ORIGIN_HOST", "REDIS"];
         names.into_iter().filter_map(|name| Some((name, Variables.variable(name)?))).collect()
     }
 

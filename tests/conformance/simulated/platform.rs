@@ -11,8 +11,9 @@ use bytes::Bytes;
 use http::Response;
 use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
-use tidegate_driver::{Claimed, Found, Platform};
+use tidegate_driver::{Claimed, Counters, Found, Platform};
 use tidegate_edge_config::edge::Upstream;
+use tidegate_limit::{Charge, Count, Counted, Memory, Moment};
 use tidegate_pipeline::{Exchange, Failure, Fetch, Pipeline, Released, Store as Order, Target};
 
 use super::body::Body;
@@ -28,6 +29,27 @@ pub struct Place {
     /// How many more connections each upstream may have.
     pub connections: Vec<Cell<u32>>,
     pub store: Rc<Store>,
+    /// What limits have counted, wherever they keep it.
+    pub limits: RefCell<Memory>,
+}
+
+impl Place {
+    fn moment(&self) -> Moment {
+        Moment::from_nanos(self.now.get().as_unix_ms() * 1_000_000)
+    }
+}
+
+/// What a request has in flight.
+pub struct Permit {
+    place: Rc<Place>,
+    count: Arc<Count>,
+    counted: Counted,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.place.limits.borrow_mut().land(&self.count, &self.counted, self.place.moment());
+    }
 }
 
 /// The platform of one request.
@@ -156,6 +178,22 @@ impl Simulated {
     }
 }
 
+impl Counters for Simulated {
+    type Permit = Permit;
+
+    async fn take(&self, count: &Arc<Count>) -> (Counted, Option<Permit>) {
+        let place = &self.place;
+        let counted = place.limits.borrow_mut().take(count, place.moment());
+        let permit = Permit { place: Rc::clone(place), count: Arc::clone(count), counted: counted.clone() };
+        (counted, Some(permit))
+    }
+
+    fn charge(&self, charges: Vec<Charge>) {
+        let mut limits = self.place.limits.borrow_mut();
+        charges.iter().for_each(|charge| limits.charge(charge, self.place.moment()));
+    }
+}
+
 impl Platform for Simulated {
     type Body = Body;
     type Entry = Body;
@@ -164,6 +202,15 @@ impl Platform for Simulated {
 
     fn now(&self) -> Timestamp {
         self.place.now.get()
+    }
+
+    async fn delay(&self, delay: Duration) {
+        self.pass(delay);
+    }
+
+    /// A body is there at once, so its request is over.
+    fn holding(&self, body: Body, _: Permit) -> Body {
+        body
     }
 
     fn whole(&self, bytes: Bytes) -> Body {

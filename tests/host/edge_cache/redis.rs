@@ -1,13 +1,9 @@
 //! Redis: what one edge fetched, others find; and when it is slow or gone, that costs its hits alone.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::{Host, Setup, Trial, wait_for};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use harness::{Host, Redis, Setup, Trial, wait_for};
+use rustix::process::Signal;
 
 use super::purge::order;
 use super::{Origin, ask, edge, is_hit, is_no_hit, response};
@@ -22,105 +18,14 @@ pub fn tests() -> Vec<Trial> {
     ];
     let trial = |(name, run): (&str, fn())| {
         let name = format!("edge_cache::{name}");
-        harness::trial::test_with(&name, [server_binary()].into_iter(), run)
+        harness::trial::test_with(&name, [harness::redis::server_binary()].into_iter(), run)
     };
     tests.into_iter().map(trial).collect()
 }
 
-/// redis-server, wherever it is on the path; if it is not there, a file that does not exist.
-fn server_binary() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut found = std::env::split_paths(&path).map(|folder| folder.join("redis-server"));
-    found.find(|file| file.is_file()).unwrap_or_else(|| "redis-server".into())
-}
-
-/// A Redis that nobody else uses. It is killed when this is dropped.
-struct Redis {
-    address: SocketAddr,
-    folder: TempDir,
-    child: Child,
-}
-
-impl Redis {
-    fn start() -> Self {
-        // Between this and its start somebody else may take the port: then it ends, and another one is taken.
-        wait_for("a Redis", || {
-            let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let folder = tempfile::tempdir().unwrap();
-            let child = Self::spawn(address, &folder);
-            let mut redis = Self { address, folder, child };
-            redis.answers().then_some(redis)
-        })
-    }
-
-    fn spawn(address: SocketAddr, folder: &TempDir) -> Child {
-        let mut command = Command::new(server_binary());
-        command.args([
-            "--port",
-            &address.port().to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]);
-        command.arg("--dir").arg(folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-
-    /// Waits until it takes connections; false: it has ended.
-    fn answers(&mut self) -> bool {
-        wait_for("Redis to answer", || {
-            if self.child.try_wait().unwrap().is_some() {
-                return Some(false);
-            }
-            TcpStream::connect(self.address).is_ok().then_some(true)
-        })
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.child = Self::spawn(self.address, &self.folder);
-        assert!(self.answers());
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap(), signal).unwrap();
-    }
-
-    /// An edge that uses it. Keys are at `redis` for more.
-    fn edge(&self, origin: &Origin, more: &str) -> Setup {
-        let url = format!("redis://{}", self.address);
-        edge(&origin.server, &format!("[cache_store]\nredis = {{ url = \"{url}\"{more} }}"))
-    }
-
-    /// Says something to it by hand, and reads what comes at once.
-    fn command(&self, words: &[&[u8]]) -> String {
-        use std::io::{Read, Write};
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let mut sent = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words {
-            sent.extend(format!("${}\r\n", word.len()).bytes());
-            sent.extend(*word);
-            sent.extend(b"\r\n");
-        }
-        stream.write_all(&sent).unwrap();
-        let mut answer = vec![0; 64 * 1024];
-        let length = stream.read(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer[..length]).into_owned()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// An edge that uses it. Keys are at `redis` for more.
+fn edge_with(redis: &Redis, origin: &Origin, more: &str) -> Setup {
+    edge(&origin.server, &format!("[cache_store]\nredis = {{ url = \"{}\"{more} }}", redis.url()))
 }
 
 fn metric(host: &Host, name: &str) -> f64 {
@@ -144,7 +49,7 @@ const PATIENT: &str = ", timeout = \"1s\"";
 
 fn several_edges_share_a_redis() {
     let (redis, origin) = (Redis::start(), numbered());
-    let (one, other) = (redis.edge(&origin, PATIENT).start(), redis.edge(&origin, PATIENT).start());
+    let (one, other) = (edge_with(&redis, &origin, PATIENT).start(), edge_with(&redis, &origin, PATIENT).start());
     for number in 0..20 {
         is_no_hit(&get(&one, &format!("/{number}")));
     }
@@ -159,13 +64,13 @@ fn several_edges_share_a_redis() {
     is_hit(&get(&other, "/0"));
     assert_eq!(metric(&other, "hits"), 40.0);
     // Others with another prefix have nothing of it.
-    let stranger = redis.edge(&origin, ", prefix = \"other:\", timeout = \"1s\"").start();
+    let stranger = edge_with(&redis, &origin, ", prefix = \"other:\", timeout = \"1s\"").start();
     is_no_hit(&get(&stranger, "/0"));
 }
 
 fn a_redis_that_is_gone_costs_its_hits_alone() {
     let (mut redis, origin) = (Redis::start(), numbered());
-    let host = redis.edge(&origin, PATIENT).start();
+    let host = edge_with(&redis, &origin, PATIENT).start();
     get(&host, "/kept");
     host.wait_for_metric("tidegate_cache_redis_writes_total", &[], 2.0);
     redis.kill();
@@ -189,7 +94,7 @@ fn a_redis_that_is_gone_costs_its_hits_alone() {
     let path = format!("/back/{}", number + 1);
     get(&host, &path);
     wait_for("its write", || (metric(&host, "writes") >= before + 2.0).then_some(()));
-    let other = redis.edge(&origin, PATIENT).start();
+    let other = edge_with(&redis, &origin, PATIENT).start();
     wait_for("it in another edge", || {
         let asked = origin.asked();
         let path = format!("/shared/{asked}");
@@ -203,7 +108,7 @@ fn a_redis_that_does_not_answer_costs_little() {
     const TIMEOUT: Duration = Duration::from_millis(500);
     const REQUESTS: u32 = 100;
     let (redis, origin) = (Redis::start(), numbered());
-    let host = redis.edge(&origin, ", timeout = \"500ms\"").start();
+    let host = edge_with(&redis, &origin, ", timeout = \"500ms\"").start();
     get(&host, "/kept");
     host.wait_for_metric("tidegate_cache_redis_writes_total", &[], 2.0);
     redis.signal(Signal::STOP);
@@ -220,13 +125,13 @@ fn a_redis_that_does_not_answer_costs_little() {
     assert_eq!(origin.asked(), 1 + REQUESTS as usize);
     // Nor is it in the way of an orderly end, or of a start.
     assert_eq!(host.stop().code, Some(0));
-    is_no_hit(&get(&redis.edge(&origin, "").start(), "/kept"));
+    is_no_hit(&get(&edge_with(&redis, &origin, "").start(), "/kept"));
     redis.signal(Signal::CONT);
 }
 
 fn what_is_purged_is_not_found_in_redis() {
     let (redis, origin) = (Redis::start(), numbered());
-    let setup = redis.edge(&origin, PATIENT);
+    let setup = edge_with(&redis, &origin, PATIENT);
     let host = setup.start();
     for (number, text) in [r#"{"everything": true}"#, r#"{"tags": ["t"]}"#, r#"{"urls": ["http://shop.example/"]}"#]
         .into_iter()
@@ -242,7 +147,7 @@ fn what_is_purged_is_not_found_in_redis() {
 
 fn what_somebody_else_wrote_is_a_miss() {
     let (redis, origin) = (Redis::start(), numbered());
-    let one = redis.edge(&origin, PATIENT).start();
+    let one = edge_with(&redis, &origin, PATIENT).start();
     get(&one, "/");
     get(&one, "/other");
     one.wait_for_metric("tidegate_cache_redis_writes_total", &[], 4.0);
@@ -250,7 +155,7 @@ fn what_somebody_else_wrote_is_a_miss() {
     let names: Vec<_> = names.lines().filter(|line| line.starts_with("tidegate:")).collect();
     assert_eq!(names.len(), 4, "{names:?}");
     let asks_again = |asked: usize| {
-        let other = redis.edge(&origin, PATIENT).start();
+        let other = edge_with(&redis, &origin, PATIENT).start();
         ["/", "/other"].into_iter().for_each(|path| is_no_hit(&get(&other, path)));
         assert_eq!(origin.asked(), asked);
         other.wait_for_metric("tidegate_cache_redis_writes_total", &[], 4.0);

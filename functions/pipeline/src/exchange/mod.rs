@@ -2,6 +2,7 @@
 
 mod cached;
 mod keep;
+mod limited;
 mod notes;
 mod said;
 
@@ -16,15 +17,18 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, reques
 use tidegate_cache::{Plan, Purge, Received, What, invalidated};
 use tidegate_core::{Client, Country, Reason, Timestamp, Trace};
 use tidegate_edge_config::edge::Route;
+use tidegate_limit::Charge;
 use tidegate_route::{Destination, Fixed};
 
 use crate::action::{Action, Fetch, Input, Released, Reply, ReplyBody, Store, Target};
 use crate::client::{Connection, Sender};
 use crate::decide::{Answer, Caching, Decision};
+use crate::limits::{Limited, Limiting};
 use crate::rescue::Fault;
 use crate::{Failure, Pipeline, checks, client, decide, forward, rescue, respond};
 use cached::Cached;
 use keep::Keeping;
+use limited::Asking;
 pub use said::CacheResult;
 use said::Said;
 
@@ -57,6 +61,8 @@ pub struct Exchange {
     /// The route and the arm of its split, by their places.
     route: Option<(usize, Option<usize>)>,
     set_cookie: Option<HeaderValue>,
+    limiting: Option<Box<Limiting>>,
+    charges: Vec<Charge>,
     fetched: Option<Fetched>,
     said: Said,
     reason: Option<Reason>,
@@ -70,6 +76,8 @@ pub struct Exchange {
 /// What is being done, and so what may come in next.
 #[derive(Debug)]
 enum State {
+    Counting(Box<Asking>),
+    Delaying(Box<Asking>),
     Looking(Box<Cached>),
     Claiming(Box<Cached>),
     Waiting(Box<Cached>),
@@ -114,6 +122,8 @@ impl Exchange {
             sender: Sender { client, peer: client.address, is_trusted: false, is_https },
             route: None,
             set_cookie: None,
+            limiting: None,
+            charges: Vec::new(),
             fetched: None,
             said: Said::default(),
             reason: None,
@@ -135,6 +145,8 @@ impl Exchange {
     /// Goes on with what became of the last action.
     pub fn advance(&mut self, input: Input, now: Timestamp) -> Action {
         let action = match (mem::replace(&mut self.state, State::Done), input) {
+            (State::Counting(asking), Input::Counted(counted)) => self.counted(*asking, counted, now),
+            (State::Delaying(asking), Input::Delayed) => self.proceed(*asking, now),
             (State::Looking(cached), Input::Looked(looked)) => self.looked(cached, looked, now),
             (State::Claiming(cached), Input::Claimed(claim)) => self.claimed(cached, claim, now),
             (State::Waiting(cached), Input::Looked(Some(looked))) => self.waited(cached, looked, now),
@@ -169,6 +181,11 @@ impl Exchange {
     /// What the cache did with it; none if it had nothing to do with it.
     pub fn cache_result(&self) -> Option<CacheResult> {
         self.said.result()
+    }
+
+    /// What its limits did with it.
+    pub fn limited(&self) -> impl Iterator<Item = Limited<'_>> {
+        self.limiting.iter().flat_map(|limiting| limiting.results(&self.pipeline))
     }
 
     /// Why it was not simply answered.
@@ -208,9 +225,17 @@ impl Exchange {
 
     fn decide(&mut self, request: request::Parts, random: u64, now: Timestamp) -> Result<Action, Fault> {
         let decision = decide::decide(&self.pipeline, &self.sender, &request, random, &mut self.trace)?;
-        let Decision { route, arm, set_cookie, answer } = decision;
+        let Decision { route, arm, set_cookie, limiting, answer } = decision;
         self.route = Some((route, arm));
         self.set_cookie = set_cookie;
+        self.limiting = limiting;
+        let asking = Asking { request, answer };
+        // What is refused anyway takes nothing.
+        if let Answer::Refused(_) = asking.answer { self.proceed(asking, now) } else { self.count(asking, now) }
+    }
+
+    fn proceed(&mut self, asking: Asking, now: Timestamp) -> Result<Action, Fault> {
+        let Asking { request, answer } = asking;
         match answer {
             Answer::Redirect(status, location) => Ok(self.redirect(status, location, now)),
             Answer::Fixed => Ok(self.fixed(now)),
@@ -289,6 +314,9 @@ impl Exchange {
 
     fn fetched(&mut self, mut fetching: Fetching, mut head: response::Parts, now: Timestamp) -> Result<Action, Fault> {
         self.fetched = Some(Fetched { took: now.since(fetching.since), status: head.status });
+        if !self.has_responded {
+            self.charge(&head.headers);
+        }
         let is_upgrade = fetching.is_upgrade;
         if let Err(failure) = respond::receive(&self.pipeline, &mut head, fetching.is_upstream, is_upgrade) {
             return self.failed(fetching, failure, now);
@@ -393,8 +421,9 @@ impl Exchange {
         if let Some(plan) = self.plan() {
             self.said.say(&self.pipeline, &plan, head.status, &mut head.headers);
         }
+        self.say_limits(&mut head.headers);
         self.trace.note("respond", None, || head.status.to_string());
-        self.answer(Reply { head, body, store, released: self.released })
+        self.answer(Reply { head, body, store, released: self.released, charges: Vec::new() })
     }
 
     fn redirect(&mut self, status: StatusCode, location: HeaderValue, now: Timestamp) -> Action {
@@ -425,6 +454,7 @@ impl Exchange {
             body: ReplyBody::Whole(bytes::Bytes::new()),
             store: None,
             released: Released::Unshared,
+            charges: Vec::new(),
         })
     }
 
@@ -440,10 +470,13 @@ impl Exchange {
         if let Some(plan) = self.plan() {
             self.said.say(&self.pipeline, &plan, reply.head.status, &mut reply.head.headers);
         }
+        self.complete_refusal(fault, &mut reply);
+        self.say_limits(&mut reply.head.headers);
         self.answer(reply)
     }
 
-    fn answer(&mut self, reply: Reply) -> Action {
+    fn answer(&mut self, mut reply: Reply) -> Action {
+        reply.charges = mem::take(&mut self.charges);
         self.has_responded = true;
         self.state = State::Responding(None);
         Action::Respond(reply)

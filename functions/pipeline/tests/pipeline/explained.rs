@@ -42,6 +42,7 @@ fn ask(edge: &str, url: &str) -> Explanation {
         peer: [192, 0, 2, 1].into(),
         country: None,
         answer: (StatusCode::OK, HeaderMap::new()),
+        counted: None,
     };
     explain(&cached(edge, Plan::default()), &question)
 }

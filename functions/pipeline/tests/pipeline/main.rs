@@ -6,5 +6,6 @@ mod answers;
 mod cached;
 mod explained;
 mod forwarding;
+mod limited;
 mod properties;
 mod support;

@@ -14,8 +14,10 @@
 
 #![forbid(unsafe_code)]
 
+mod counters;
 mod platform;
 mod run;
 
+pub use counters::Counters;
 pub use platform::{Claimed, Found, Platform};
 pub use run::{later, run};

@@ -9,8 +9,10 @@ use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
 use tidegate_pipeline::{Exchange, Failure, Fetch, Looked, Released, Store};
 
-/// What a place can do: send requests, keep responses, tell the time.
-pub trait Platform {
+use crate::Counters;
+
+/// What a place can do: send requests, keep responses, count, tell the time.
+pub trait Platform: Counters {
     /// A body, of a request or response: it streams.
     type Body;
     /// A stored response, or one that is being stored; its body can be read any number of times.
@@ -24,6 +26,12 @@ pub trait Platform {
 
     /// What time it is.
     fn now(&self) -> Timestamp;
+
+    /// Comes back when so much time has passed.
+    fn delay(&self, delay: Duration) -> impl Future<Output = ()>;
+
+    /// A body that gives back what is in flight when it has been read to its end, or is dropped.
+    fn holding(&self, body: Self::Body, permit: Self::Permit) -> Self::Body;
 
     /// A whole body.
     fn whole(&self, bytes: Bytes) -> Self::Body;

@@ -42,6 +42,8 @@ struct Hands<P: Platform> {
     entry: Option<P::Entry>,
     claim: Option<P::Claim>,
     waiting: Option<P::Waiting>,
+    /// What is in flight for as long as the request is.
+    permit: Option<P::Permit>,
 }
 
 enum Done<B> {
@@ -52,11 +54,20 @@ enum Done<B> {
 
 impl<P: Platform> Hands<P> {
     fn empty() -> Self {
-        Self { request: None, fetched: None, entry: None, claim: None, waiting: None }
+        Self { request: None, fetched: None, entry: None, claim: None, waiting: None, permit: None }
     }
 
     async fn perform(&mut self, platform: &P, exchange: &Exchange, action: Action) -> Done<P::Body> {
         Done::Input(match action {
+            Action::Count(count) => {
+                let (counted, permit) = platform.take(&count).await;
+                self.permit = permit;
+                Input::Counted(counted)
+            }
+            Action::Delay(delay) => {
+                platform.delay(delay).await;
+                Input::Delayed
+            }
             Action::Lookup(key) => Input::Looked(platform.lookup(&key).await.map(|found| self.keep(found))),
             Action::Claim { key, seen } => match platform.claim(&key, seen).await {
                 Claimed::Held(claim) => {
@@ -108,7 +119,10 @@ impl<P: Platform> Hands<P> {
     }
 
     async fn respond(&mut self, platform: &P, reply: Reply) -> Response<P::Body> {
-        let Reply { head, body, store, released } = reply;
+        let Reply { head, body, store, released, charges } = reply;
+        if !charges.is_empty() {
+            platform.charge(charges);
+        }
         let stored = match store {
             Some(store) => self.store(platform, store).await,
             None => None,
@@ -121,10 +135,12 @@ impl<P: Platform> Hands<P> {
             ReplyBody::Stored => stored.or_else(|| self.entry.take()).map(entry(None)),
             ReplyBody::Pieces(pieces) => stored.or_else(|| self.entry.take()).map(entry(Some(pieces))),
         };
-        match body {
-            Some(body) => Response::from_parts(head, body),
-            None => internal(platform),
-        }
+        let Some(body) = body else { return internal(platform) };
+        let body = match self.permit.take() {
+            Some(permit) => platform.holding(body, permit),
+            None => body,
+        };
+        Response::from_parts(head, body)
     }
 
     /// Stores by the claim that is held.

@@ -1,16 +1,28 @@
 //! Futures are Send where the platform's are, so that a shell with many threads can spawn them.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
-use tidegate_driver::{Claimed, Found, Platform, later, run};
+use tidegate_driver::{Claimed, Counters, Found, Platform, later, run};
+use tidegate_limit::{Charge, Count, Counted};
 use tidegate_pipeline::{Action, Exchange, Failure, Fetch, Released, Store};
 
 struct Threaded;
+
+impl Counters for Threaded {
+    type Permit = ();
+
+    async fn take(&self, _: &Arc<Count>) -> (Counted, Option<()>) {
+        (Counted::default(), None)
+    }
+
+    fn charge(&self, _: Vec<Charge>) {}
+}
 
 impl Platform for Threaded {
     type Body = Bytes;
@@ -20,6 +32,12 @@ impl Platform for Threaded {
 
     fn now(&self) -> Timestamp {
         Timestamp::default()
+    }
+
+    async fn delay(&self, _: Duration) {}
+
+    fn holding(&self, body: Bytes, (): ()) -> Bytes {
+        body
     }
 
     fn whole(&self, bytes: Bytes) -> Bytes {

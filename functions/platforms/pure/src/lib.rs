@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::{Timestamp, Trace};
-use tidegate_driver::{Claimed, Found, Platform};
+use tidegate_driver::{Claimed, Counters, Found, Platform};
 use tidegate_edge_config::edge::{Edge, Nothing};
+use tidegate_limit::{Charge, Count, Counted, Memory, Moment};
 use tidegate_pipeline::explain::{Question, explain};
 use tidegate_pipeline::{Exchange, Failure, Fetch, Pipeline, Released, Start, Store, expect};
 
@@ -35,6 +37,7 @@ pub extern "C" fn status(random: u64) -> u16 {
         peer: [192, 0, 2, 1].into(),
         country: None,
         answer: Default::default(),
+        counted: None,
     };
     let words = explain(&pipeline, &question).to_string().len() + expect::run_all(&pipeline).len();
     let start = Start {
@@ -61,6 +64,16 @@ fn poll<T>(future: impl Future<Output = T>) -> Option<T> {
 
 struct Empty;
 
+impl Counters for Empty {
+    type Permit = ();
+
+    async fn take(&self, count: &Arc<Count>) -> (Counted, Option<()>) {
+        (Memory::new(1).take(count, Moment::default()), None)
+    }
+
+    fn charge(&self, _: Vec<Charge>) {}
+}
+
 impl Platform for Empty {
     type Body = Bytes;
     type Entry = Bytes;
@@ -69,6 +82,12 @@ impl Platform for Empty {
 
     fn now(&self) -> Timestamp {
         Timestamp::default()
+    }
+
+    async fn delay(&self, _: Duration) {}
+
+    fn holding(&self, body: Bytes, (): ()) -> Bytes {
+        body
     }
 
     fn whole(&self, bytes: Bytes) -> Bytes {

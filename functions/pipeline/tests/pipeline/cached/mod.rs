@@ -83,6 +83,7 @@ fn run(cases: Vec<Case>) {
 /// What an action is, in short.
 fn word(action: &Action) -> String {
     match action {
+        Action::Count(_) | Action::Delay(_) => "limit".to_owned(),
         Action::Lookup(key) => format!("look {}", short(key.as_str())),
         Action::Claim { key, seen: None } => format!("claim {}", short(key.as_str())),
         Action::Claim { key, seen: Some(seen) } => {

@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
-use tidegate_driver::{Claimed, Found, Platform};
+use tidegate_driver::{Claimed, Counters, Found, Platform};
+use tidegate_limit::{Charge, Count, Counted};
 use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, StoreBody};
 
 use crate::body::Body;
@@ -72,6 +74,16 @@ impl World {
 #[derive(Clone)]
 pub struct Place(pub Rc<World>);
 
+impl Counters for Place {
+    type Permit = ();
+
+    async fn take(&self, _: &Arc<Count>) -> (Counted, Option<()>) {
+        unreachable!("nothing is limited here")
+    }
+
+    fn charge(&self, _: Vec<Charge>) {}
+}
+
 impl Platform for Place {
     type Body = Body;
     type Entry = Rc<Arriving>;
@@ -80,6 +92,14 @@ impl Platform for Place {
 
     fn now(&self) -> Timestamp {
         self.0.sim.now()
+    }
+
+    async fn delay(&self, delay: Duration) {
+        self.0.sim.sleep(delay).await;
+    }
+
+    fn holding(&self, body: Body, (): ()) -> Body {
+        body
     }
 
     fn whole(&self, bytes: Bytes) -> Body {

@@ -1,0 +1,169 @@
+//! What was taken of a limit, in the memory of this process: bounded, for all cores.
+//!
+//! The arithmetic is [`State`]'s; here is where states are kept. Those that fit into a word are in a [`Table`] without a
+//! lock for the keys that are known; logs are in [`Logs`], which have some.
+//!
+//! Where there are more keys than fit, newcomers get the places of those that have expired, then of those of which the
+//! least is lost. A key has one of 8 slots, so a table in which all keys are live is full, for some of them, before it
+//! holds as many as it has slots: at half as many one key in 120 has to leave early, at as many one in seven.
+
+mod logs;
+mod table;
+#[cfg(test)]
+mod tests;
+mod together;
+mod word;
+
+use std::time::Duration;
+
+use tidegate_limit::{Algorithm, Decision, Flight, Key, Moment, Quota, State, Verdict};
+
+use logs::Logs;
+use table::Table;
+pub use together::take_all;
+use word::Layout;
+
+/// What was taken by all keys of one limit.
+pub struct Memory {
+    states: States,
+}
+
+enum States {
+    Table(Table),
+    Logs(Logs),
+}
+
+/// How a memory is filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Keys with something that still counts.
+    pub keys: u64,
+    /// How many there can be.
+    pub capacity: u64,
+    /// How many had to leave early, since the beginning.
+    pub evicted: u64,
+    /// How many takes were not counted, since the beginning, for there was no place.
+    pub overflowed: u64,
+}
+
+impl Memory {
+    /// An empty one for the keys of a limit. `longest_period`: of its quotas.
+    pub fn new(algorithm: Algorithm, max_keys: u32, longest_period: Duration) -> Self {
+        let states = match Layout::of(algorithm) {
+            Some(layout) => States::Table(Table::new(layout, max_keys, longest_period)),
+            None => States::Logs(Logs::new(max_keys)),
+        };
+        Self { states }
+    }
+
+    /// Takes, or changes nothing. [Down](Decision::Down): nothing can be remembered of this key, for its place is full of
+    /// others that have something in flight.
+    pub fn take(&self, key: &Key, quota: &Quota, now: Moment, cost: u32, max_delay: Duration) -> Verdict {
+        let take = |state: &mut State| at(state, now, |state, now| state.take(quota, now, cost, max_delay));
+        match &self.states {
+            States::Table(table) => table
+                .change_or_insert(table.place(key), now, || State::new(quota), take)
+                .unwrap_or(Verdict::DOWN),
+            States::Logs(logs) => logs.change(key, quota, now, take),
+        }
+    }
+
+    /// What a take would be told, of which nothing is taken.
+    pub fn try_take(&self, key: &Key, quota: &Quota, now: Moment, cost: u32, max_delay: Duration) -> Verdict {
+        self.look(key, quota, |state| at(&mut state.clone(), now, |state, now| state.take(quota, now, cost, max_delay)))
+    }
+
+    /// What is there for a key.
+    pub fn peek(&self, key: &Key, quota: &Quota, now: Moment) -> Verdict {
+        self.look(key, quota, |state| state.peek(quota, latest(state, now)))
+    }
+
+    /// Undoes a take that was taken at `taken_at`, if it is remembered.
+    pub fn give_back(&self, key: &Key, quota: &Quota, taken_at: Moment, now: Moment, cost: u32) {
+        let give_back = |state: &mut State| {
+            at(state, now, |state, now| {
+                state.give_back(quota, taken_at, now, cost);
+                state.peek(quota, now)
+            })
+        };
+        match &self.states {
+            States::Table(table) => _ = table.change(table.place(key), give_back),
+            States::Logs(logs) => logs.change_known(key, quota, now, give_back),
+        }
+    }
+
+    /// What was in flight is not any more. Of other algorithms nothing ever is.
+    pub fn land(&self, key: &Key, cost: u32) {
+        let land = |state: &mut State| {
+            if let State::Flight(Flight { count }) = state {
+                *count = count.saturating_sub(cost);
+            }
+        };
+        if let States::Table(table) = &self.states {
+            table.change(table.place(key), land);
+        }
+    }
+
+    /// Takes more, even what is not there, or gives some back.
+    pub fn charge(&self, key: &Key, quota: &Quota, now: Moment, cost: i64) {
+        let charge = |state: &mut State| {
+            at(state, now, |state, now| {
+                state.charge(quota, now, cost);
+                state.peek(quota, now)
+            })
+        };
+        match &self.states {
+            States::Table(table) => {
+                _ = table.change_or_insert(table.place(key), now, || State::new(quota), charge);
+            }
+            States::Logs(logs) => _ = logs.change(key, quota, now, charge),
+        }
+    }
+
+    /// Forgets what was taken, by a key or by all; not what is in flight, which lands by itself.
+    pub fn reset(&self, key: Option<&Key>) {
+        match &self.states {
+            States::Table(table) => table.reset(key.map(|key| table.place(key))),
+            States::Logs(logs) => logs.reset(key),
+        }
+    }
+
+    /// How it is filled. Looks at every slot.
+    pub fn counts(&self, now: Moment) -> Counts {
+        match &self.states {
+            States::Table(table) => table.counts(now),
+            States::Logs(logs) => logs.counts(now),
+        }
+    }
+
+    fn look<T>(&self, key: &Key, quota: &Quota, look: impl FnOnce(&State) -> T) -> T {
+        match &self.states {
+            States::Table(table) => look(&table.get(table.place(key)).unwrap_or_else(|| State::new(quota))),
+            States::Logs(logs) => logs.look(key, look),
+        }
+    }
+}
+
+/// Changes a state at a moment, or at the one that the state knows of already, if that is later: threads read the clock
+/// in one order and come here in another, and what has begun for one has begun for all. (A state that jumped back would
+/// forget.) What the verdict says is said from `now` on.
+fn at(state: &mut State, now: Moment, change: impl FnOnce(&mut State, Moment) -> Verdict) -> Verdict {
+    let latest = latest(state, now);
+    let mut verdict = change(state, latest);
+    let ahead = latest.since(now);
+    if !ahead.is_zero() {
+        verdict.reset += ahead;
+        if let Decision::Refused(retry_after) = &mut verdict.decision {
+            *retry_after += ahead;
+        }
+    }
+    verdict
+}
+
+fn latest(state: &State, now: Moment) -> Moment {
+    match state {
+        State::Window(window) => now.max(window.start),
+        State::Log(log) => log.taken.back().map_or(now, |(moment, _)| now.max(*moment)),
+        State::Gcra(_) | State::Flight(_) => now,
+    }
+}

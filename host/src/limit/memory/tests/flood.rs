@@ -1,0 +1,61 @@
+//! A million keys that come once, against a table of a hundred thousand with a thousand that owe much.
+
+use super::*;
+
+const FLOOD: u64 = 1_000_000;
+const INDEBTED: u64 = 1_000;
+
+fn survivors(algorithm: Algorithm, max_keys: u32, at_once: u32, owed: u32) -> (u64, Counts) {
+    let (memory, quota) = (memory(algorithm, max_keys), quota(algorithm, at_once));
+    for number in 0..INDEBTED {
+        memory.take(&key(FLOOD + number), &quota, ms(5), owed, Duration::ZERO);
+    }
+    for number in 0..FLOOD {
+        // In 10 ms, in which none of them expires.
+        assert!(take(&memory, &key(number), &quota, ms(5 + number / 100_000)).is_taken());
+    }
+    let is_there = |number: &u64| memory.peek(&key(FLOOD + number), &quota, ms(14)).remaining <= at_once - owed + 1;
+    ((0..INDEBTED).filter(is_there).count() as u64, memory.counts(ms(14)))
+}
+
+#[test]
+fn those_that_owe_survive_a_flood() {
+    for (algorithm, max_keys) in
+        [(Algorithm::Gcra, 100_000), (Algorithm::SlidingWindow, 100_000), (Algorithm::SlidingLog, 10_000)]
+    {
+        let (survivors, counts) = survivors(algorithm, max_keys, 100, 50);
+        println!("{algorithm:?}: {survivors} of {INDEBTED} survive; {counts:?}");
+        assert_eq!(survivors, INDEBTED, "{algorithm:?}");
+        assert_eq!(counts.evicted, FLOOD + INDEBTED - counts.keys, "each newcomer beyond the capacity takes the place of one");
+        assert!(counts.keys <= counts.capacity && counts.keys > counts.capacity * 99 / 100, "{counts:?}");
+    }
+}
+
+/// Those who come only once are let through, whatever is forgotten; nobody is refused for another's flood.
+#[test]
+fn a_flood_is_let_through_where_something_is_in_flight() {
+    let (memory, quota) = (memory(Algorithm::Concurrency, 10_000), quota(Algorithm::Concurrency, 5));
+    let taken = (0..100_000).filter(|number| take(&memory, &key(*number), &quota, ms(5)).is_taken()).count() as u64;
+    let counts = memory.counts(ms(5));
+    assert_eq!((counts.keys, counts.overflowed, counts.evicted), (taken, 100_000 - taken, 0));
+    assert!(taken > 9_900, "{taken}");
+}
+
+/// Resident memory, as the kernel counts it.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_is_only_what_is_used() {
+    fn resident_kib() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has it");
+        let line = status.lines().find(|line| line.starts_with("Rss:")).expect("it has this line");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    }
+    // 1.6 GB, if it were all used.
+    let before = resident_kib();
+    let (memory, quota) = (memory(Algorithm::Gcra, 100_000_000), quota(Algorithm::Gcra, 5));
+    for number in 0..100 {
+        take(&memory, &key(number), &quota, ms(5));
+    }
+    // Other tests run beside this one.
+    assert!(resident_kib().saturating_sub(before) < 800_000);
+}
