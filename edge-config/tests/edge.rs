@@ -100,6 +100,9 @@ fn nothing_is_without_a_bound() {
     let arms = list(101, &|_| "{ weight = 1, function = \"*\" }".to_owned());
     let files = list(256, &|n| format!("\"f{n}.toml\""));
     let fields = list(40_000, &|n| format!("x-{n} = \"1\""));
+    let limits: String = (0..1001).map(|n| format!("[[limit]]\nname = \"l{n}\"\nrate = \"1/s\"\n")).collect();
+    let entries = list(10_001, &|n| format!("\"header:x={n}\""));
+    let tiers = list(65, &|n| format!("{{ plan = \"p{n}\", rate = \"1/s\" }}"));
     let values = list(101, &|_| "\"1\"".to_owned());
     let table = [
         (
@@ -119,6 +122,19 @@ fn nothing_is_without_a_bound() {
             "f.toml:4:17: expect[0].headers.a: 101 are too many. At most 100 are allowed",
         ),
         (format!("include = [{files}]"), "f.toml:1:3217: include[255]: more than 256 files"),
+        (limits, "f.toml:3001:1: limit[1000]: more than 1000 limits"),
+        (
+            format!("limit = [{{ name = \"a\", rate = \"1/s\", deny = [{entries}] }}]"),
+            "f.toml:1:45: limit[0].deny: 10001 entries. At most 10000 are allowed",
+        ),
+        (
+            format!("limit = [{{ name = \"a\", rate = \"1/s\", plan_from = \"host\", tier = [{tiers}] }}]"),
+            "f.toml:1:10: limit[0]: 65 tiers. At most 64 are allowed",
+        ),
+        (
+            format!("[client]\nclaims = [{values}]"),
+            "f.toml:2:10: client.claims: 101 are too many. At most 100 are allowed",
+        ),
     ];
     for (text, message) in table {
         let errors = Edge::parse("f.toml", &text, &mut EmptyFiles).unwrap_err();

@@ -180,8 +180,13 @@ impl<'t> Limiting<'t> {
     }
 }
 
-/// Where a limit is counted; what is not known is none.
+/// What to say of keys that are not for this algorithm or this store.
+const LEASE: &str = "only of gcra slices can be taken in advance. Remove it, or write algorithm = \"gcra\"";
+const REDIS: &str = "does nothing without store = \"redis\". Remove it, or write that too";
+
+/// Where a limit is counted.
 struct Stored {
+    /// None: what is written is none.
     kind: Option<StoreKind>,
     when_down: WhenDown,
 }
@@ -204,19 +209,18 @@ fn read_stored(table: &mut Table<'_>, algorithm: Option<Algorithm>, given: &Give
         value.error("there is no Redis to count in. Write [limit_store.redis] with url = \"${REDIS_URL}\"");
     }
     let is_leased = table.boolean("lease");
-    if let Some(value) = table.take("lease").filter(|_| is_leased) {
-        not_alone(&value, is_redis);
-        if algorithm.is_some_and(|algorithm| algorithm != Algorithm::Gcra) {
-            value.error("only of gcra slices can be taken in advance. Remove it, or write algorithm = \"gcra\"");
-        }
-    }
-    if let Some(value) = table.take("when_down") {
-        not_alone(&value, is_redis);
-    }
-    if let Some(value) = table.take("forget_after") {
-        not_alone(&value, is_redis);
-        if algorithm.is_some_and(|algorithm| algorithm != Algorithm::Concurrency) {
-            value.error("only concurrency counts what is in flight. Remove it, or write algorithm = \"concurrency\"");
+    let lease = table.take("lease").filter(|_| is_leased);
+    let is_not = |one: Algorithm| algorithm.is_some_and(|algorithm| algorithm != one);
+    let keys = [
+        (lease, is_not(Algorithm::Gcra), LEASE),
+        (table.take("when_down"), false, ""),
+        (table.take("forget_after"), is_not(Algorithm::Concurrency), quota::IN_FLIGHT),
+    ];
+    for (value, is_of_others, message) in keys {
+        match value {
+            Some(value) if is_of_others => value.error(message),
+            Some(value) if is_redis == Some(false) => value.error(REDIS),
+            _ => {}
         }
     }
     let kind = match (is_redis, is_leased) {
@@ -231,13 +235,6 @@ fn read_stored(table: &mut Table<'_>, algorithm: Option<Algorithm>, given: &Give
         _ => WhenDown::Open,
     };
     Stored { kind, when_down }
-}
-
-/// Reports a key that says something of the store in Redis where there is none.
-fn not_alone(value: &Value<'_>, is_redis: Option<bool>) {
-    if is_redis == Some(false) {
-        value.error("does nothing without store = \"redis\". Remove it, or write that too");
-    }
 }
 
 fn read_tiers<'t>(

@@ -1,8 +1,10 @@
 //! `[limit_store]`.
 
+use tidegate_limit::{Limit, StoreKind};
+
 use super::redis::{self, Common};
 use super::{LimitRedis, LimitStore};
-use crate::reader::{Place, Table};
+use crate::reader::{Place, Table, Value};
 use crate::shape::{Field, Kind, Shape};
 
 /// What `[limit_store]` may hold.
@@ -44,12 +46,24 @@ pub(super) struct Read<'t> {
     pub place: Option<Place<'t>>,
 }
 
-pub(super) fn read(table: Option<Table<'_>>) -> Read<'_> {
-    let Some(mut table) = table else { return Read { store: LimitStore::default(), place: None } };
+pub(super) fn read(value: Option<Value<'_>>) -> Read<'_> {
+    let Some(value) = value else { return Read { store: LimitStore::default(), place: None } };
+    let Some(mut table) = value.table_of(&SHAPE) else {
+        return Read { store: LimitStore::default(), place: Some(value.place().clone()) };
+    };
     let place = table.take("redis").map(|value| value.place().clone());
     let store = LimitStore { redis: table.table("redis").and_then(read_redis) };
     table.finish();
     Read { store, place }
+}
+
+impl Read<'_> {
+    /// Warns if nothing is counted in it.
+    pub fn warn_if_unused(&self, limits: &[Limit]) {
+        if let (Some(place), true) = (&self.place, limits.iter().all(|limit| limit.store == StoreKind::Memory)) {
+            place.warn("nothing is counted here: no limit has store = \"redis\"");
+        }
+    }
 }
 
 fn read_redis(mut table: Table<'_>) -> Option<LimitRedis> {

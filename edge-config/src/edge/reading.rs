@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tidegate_limit::StoreKind;
-
 use super::cache::Caching;
 use super::client::Claims;
 use super::defaults::{self, Defaults};
@@ -111,7 +109,7 @@ pub(super) fn parse(file: &str, text: &str, outside: &mut dyn Outside) -> Result
     Ok((Edge { files, ..edge }, warnings))
 }
 
-/// Reads all files: first the names of upstreams and limits, then the routes that refer to them, then what is expected of both.
+/// Reads all files: first limits and upstreams, then the routes that refer to them, then what is expected of all that.
 fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside: &mut dyn Outside) -> Option<Edge> {
     let General { client, claims, checks, proxy, defaults, limit, cache_store, store_place, caching, limit_store } =
         first_file_alone(&mut files)?;
@@ -140,11 +138,7 @@ fn read<'t>(mut files: Vec<(Table<'t>, &SourceFile)>, is_complete: bool, outside
     if let Some(place) = store_place.filter(|_| !reading.is_anything_cached()) {
         place.warn("nothing is kept here: no route is cached. Write [cache], or cache = true in a route");
     }
-    if let Some(place) =
-        limit_store.place.filter(|_| is_complete && limits.iter().all(|limit| limit.store == StoreKind::Memory))
-    {
-        place.warn("nothing is counted here: no limit has store = \"redis\"");
-    }
+    limit_store.warn_if_unused(&limits);
     let (routes, expects) = reading.finish();
     let limit_store = limit_store.store;
     Some(Edge {
@@ -200,7 +194,7 @@ fn first_file_alone<'t>(files: &mut [(Table<'t>, &SourceFile)]) -> Option<Genera
         caching: Caching::read(first.table("cache"), &cache_store),
         cache_store,
         store_place,
-        limit_store: limit_store::read(first.table("limit_store")),
+        limit_store: limit_store::read(first.take("limit_store")),
     })
 }
 

@@ -66,6 +66,7 @@ fn each_object(value: &Value, visit: &mut dyn FnMut(&Map<String, Value>)) {
 #[test]
 fn bad_structures_do_not_fit() {
     let route = |rest: &str| format!("[[route]]\nname = \"r\"\n{rest}");
+    let limit = |rest: &str| format!("[[limit]]\nname = \"l\"\n{rest}");
     let table = [
         ("rout = []".to_owned(), "rout"),
         ("[clint]".to_owned(), "clint"),
@@ -94,7 +95,24 @@ fn bad_structures_do_not_fit() {
         (route("redirect = { to = \"/\", status = 304 }"), "/route/0/redirect"),
         (route("redirect = \"elsewhere\""), "/route/0/redirect"),
         (route("split = [{ upstream = \"a\" }]"), "/route/0/split/0"),
-        (route("function = \"*\"\nlimit = {}"), "limit"),
+        (route("function = \"*\"\nlimit = {}"), "/route/0/limit"),
+        (route("function = \"*\"\nlimit = true"), "/route/0/limit"),
+        (route("function = \"*\"\nlimit = { any = \"a\" }"), "/route/0/limit"),
+        ("[defaults]\nlimit = 5".to_owned(), "/defaults/limit"),
+        ("[client]\nclaims = \"plan\"".to_owned(), "/client/claims"),
+        ("[limit]\nname = \"a\"\nrate = \"1/s\"".to_owned(), "/limit"),
+        ("[[limit]]\nrate = \"1/s\"".to_owned(), "name"),
+        (limit("rate = \"1\""), "/limit/0/rate"),
+        (limit("algorithm = \"window\""), "/limit/0/algorithm"),
+        (limit("cost = 0"), "/limit/0/cost"),
+        (limit("key = \"address\""), "/limit/0/key"),
+        (limit("key = [\"header\"]"), "/limit/0/key"),
+        (limit("deny = [\"everybody\"]"), "/limit/0/deny/0"),
+        (limit("ipv6_prefix = 129"), "/limit/0/ipv6_prefix"),
+        (limit("plan_from = \"claim:sub\""), "dependentRequired"),
+        (limit("tier = [{ rate = \"1/s\" }]"), "plan"),
+        ("[limit_store]\nredis = { nodes = 3 }".to_owned(), "url"),
+        ("[limit_store]\nredis = { url = \"http://a\" }".to_owned(), "/limit_store/redis/url"),
         (route("function = \"*\"\ncache = \"1m\""), "/route/0/cache"),
         (route("function = \"*\"\ncache = { ttl = \"1m\" }"), "/route/0/cache"),
         ("cache = true".to_owned(), "/cache"),

@@ -125,10 +125,7 @@ impl Window {
         // is refused then, too, but nobody asks for that).
         let Some(room) = quota.count().checked_sub(cost) else { return 2 * period };
         if let Some(room) = room.checked_sub(self.current) {
-            let fits = fits_at(self.previous, room, period);
-            if fits < period {
-                return fits;
-            }
+            return fits_at(self.previous, room, period);
         }
         period + fits_at(self.current, room, period)
     }

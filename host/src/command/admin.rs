@@ -22,10 +22,10 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Debug, Args)]
 pub struct Admin {
     /// The admin side of the host.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
+    #[arg(long, global = true, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     admin: SocketAddr,
     /// The token of the admin side, if it asks for one.
-    #[arg(long, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
 

@@ -20,7 +20,7 @@ pub struct Options {
     #[command(flatten)]
     admin: Admin,
     /// For programs.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 

@@ -138,8 +138,7 @@ fn a_client_that_leaves_while_it_waits_costs_nothing() {
         counted.fetch_add(1, Ordering::SeqCst);
         harness::server::ok("").into_bytes()
     });
-    let limits = limit("paced", "rate = \"1/h\"\nburst = 0\ndelay = \"100h\"\nkey = \"header:x-user\"")
-        + &limit("few", "algorithm = \"concurrency\"\nin_flight = 20\nkey = []");
+    let limits = limit("paced", MINUTE) + &limit("few", "algorithm = \"concurrency\"\nin_flight = 20\nkey = []");
     let text = limits
         + &fixed("free", "\"few\"")
         + &format!(
@@ -147,10 +146,9 @@ fn a_client_that_leaves_while_it_waits_costs_nothing() {
             server.url("")
         );
     let host = edge(text).start();
-    assert_eq!(ask(&host, "/", &[("x-user", "one")]).status, 200);
     // Over both protocols.
-    let mut raws: Vec<_> = (0..5).map(|_| host.raw()).collect();
-    raws.iter_mut().for_each(|raw| drop(raw.send("GET / HTTP/1.1\r\nhost: a\r\nx-user: one\r\n\r\n")));
+    let raws: Vec<_> = (0..5).map(|user| waiting(&host, "/", user)).collect();
+    (5..10).for_each(|user| assert_eq!(ask(&host, "/", &[("x-user", &user.to_string())]).status, 200));
     std::thread::scope(|scope| {
         let (leave, has_to_leave) = tokio::sync::oneshot::channel();
         scope.spawn(|| run(wait_over_http_2(&host, has_to_leave)));
@@ -160,18 +158,30 @@ fn a_client_that_leaves_while_it_waits_costs_nothing() {
     drop(raws);
     // They gave back the places that they had taken, and the origin never heard of them.
     wait_for("all places", || (left(&ask(&host, "/free", &[]), "few") == Some(19)).then_some(()));
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(asked.load(Ordering::SeqCst), 10);
     assert_eq!(ask(&host, "/", &[("x-user", "other")]).status, 200);
     assert_eq!(host.stop().code, Some(0));
 }
 
-/// Five requests on one connection, until they have to leave.
+/// Each user may ask once a minute, and who asks twice waits for a minute.
+const MINUTE: &str = "rate = \"1/m\"\nburst = 0\ndelay = \"60s\"\nkey = \"header:x-user\"";
+
+/// A user that asks twice: a connection on which nothing comes for a minute.
+fn waiting(host: &Host, path: &str, user: usize) -> harness::Raw {
+    let mut raw = host.raw();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nx-user: {user}\r\n\r\n");
+    assert_eq!(raw.send(&request).answer().status, 200);
+    raw.send(&request);
+    raw
+}
+
+/// Five users that ask again on one connection, until they have to leave.
 async fn wait_over_http_2(host: &Host, has_to_leave: tokio::sync::oneshot::Receiver<()>) {
     let connection = client::http2(host.address).await;
     let mut waiting = tokio::task::JoinSet::new();
-    for _ in 0..5 {
+    for user in 5..10 {
         let mut connection = connection.clone();
-        let request = Request::get("http://a/").header("x-user", "one").body(empty()).unwrap();
+        let request = Request::get("http://a/").header("x-user", user.to_string()).body(empty()).unwrap();
         waiting.spawn(async move { connection.send_request(request).await.map(drop) });
     }
     tokio::select! {
@@ -181,16 +191,14 @@ async fn wait_over_http_2(host: &Host, has_to_leave: tokio::sync::oneshot::Recei
 }
 
 fn whoever_waits_holds_up_no_other() {
-    let text = limited("paced", "rate = \"1/h\"\nburst = 0\ndelay = \"1000h\"\nkey = \"header:x-user\"");
     // One core, which is everybody's.
-    let host = harness::Setup::edge(text).arguments(["--cores", "1"]).start();
-    assert_eq!(ask(&host, "/paced", &[("x-user", "one")]).status, 200);
-    let mut raws: Vec<_> = (0..100).map(|_| host.raw()).collect();
-    raws.iter_mut().for_each(|raw| drop(raw.send("GET /paced HTTP/1.1\r\nhost: a\r\nx-user: one\r\n\r\n")));
+    let host = harness::Setup::edge(limited("paced", MINUTE)).arguments(["--cores", "1"]).start();
+    let raws: Vec<_> = (0..100).map(|user| waiting(&host, "/paced", user)).collect();
     host.wait_for_metric(DECISIONS, &[("limit", "paced"), ("decision", "delay")], 100.0);
     for user in 0..20 {
-        assert_eq!(ask(&host, "/paced", &[("x-user", &format!("user {user}"))]).status, 200);
+        assert_eq!(ask(&host, "/paced", &[("x-user", &format!("other {user}"))]).status, 200);
     }
+    drop(raws);
 }
 
 fn a_host_that_ends_answers_who_waits() {

@@ -180,7 +180,11 @@ fn log(place: &Place, rate: u32) {
             outcomes.len(),
             passed as f64 / f64::from(4 * rate) * 100.0
         );
-        assert!(passed as f64 >= f64::from(4 * rate) * 0.999 && passed <= 4 * rate as usize, "{passed} of {}", 4 * rate);
+        assert!(
+            passed as f64 >= f64::from(4 * rate) * 0.999 && passed <= 4 * rate as usize,
+            "{passed} of {}",
+            4 * rate
+        );
         return;
     }
     panic!("this machine is too slow to tell");
@@ -201,7 +205,10 @@ fn a_window_is_about_right_under_64_clients() {
     let keys = format!("algorithm = \"sliding-window\"\nrate = \"{QUOTA}/s\"");
     let outcomes = Place::memory().hammer(&keys, Duration::from_millis(3500));
     let (most, passed) = (most_within(&outcomes, Duration::from_secs(1)), passes(&outcomes));
-    eprintln!("limit: window in memory, {QUOTA}/s: of {} requests {passed} passed; at most {most} in a second", outcomes.len());
+    eprintln!(
+        "limit: window in memory, {QUOTA}/s: of {} requests {passed} passed; at most {most} in a second",
+        outcomes.len()
+    );
     assert!(most <= 2 * QUOTA, "{most}");
     // Three whole windows at least, and the quota that is taken at once.
     assert!((3 * QUOTA..=5 * QUOTA).contains(&passed), "{passed}");

@@ -169,8 +169,7 @@ fn streams_of_http_2_hold_their_places() {
     let host = edge(slow.edge(THREE)).start();
     run(async {
         let mut connection = client::http2(host.address).await;
-        let request =
-            |path: &str| Request::get(format!("http://shop.example{path}")).body(empty()).unwrap();
+        let request = |path: &str| Request::get(format!("http://shop.example{path}")).body(empty()).unwrap();
         let mut bodies = Vec::new();
         for path in ["/a", "/b", "/c"] {
             let response = connection.send_request(request(path)).await.unwrap();
@@ -223,8 +222,7 @@ fn upstreams_that_fail_give_places_back() {
         );
     }
     let host = edge(text).start();
-    for (path, status) in
-        [("/closing", 502), ("/breaking", 200), ("/silent", 504), ("/wrong", 502), ("/nowhere", 502)]
+    for (path, status) in [("/closing", 502), ("/breaking", 200), ("/silent", 504), ("/wrong", 502), ("/nowhere", 502)]
     {
         for _ in 0..8 {
             // Several at once, so that there is more than one place to lose.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Redis, Server, Trial, wait_for};
+use harness::{Redis, Trial, wait_for};
 
 use super::in_flight::Slow;
 use super::leases::scripts;
@@ -24,8 +24,11 @@ fn hosts_that_share_a_redis_count_together() {
     let redis = Redis::start();
     let limits = [
         limited("gcra", &format!("rate = \"6/h\"\n{SHARED}")),
-        limited("window", &format!("algorithm = \"sliding-window\"\nrate = \"6/24h\"\nstore = \"redis\"\nwhen_down = \"closed\"")),
-        limited("log", &format!("algorithm = \"sliding-log\"\nrate = \"6/h\"\nstore = \"redis\"\nwhen_down = \"closed\"")),
+        limited(
+            "window",
+            "algorithm = \"sliding-window\"\nrate = \"6/24h\"\nstore = \"redis\"\nwhen_down = \"closed\"",
+        ),
+        limited("log", "algorithm = \"sliding-log\"\nrate = \"6/h\"\nstore = \"redis\"\nwhen_down = \"closed\""),
     ];
     let text = limits.concat() + &store(&redis.url(), PATIENT);
     let (one, other) = (edge(&text).start(), edge(&text).start());
@@ -50,8 +53,15 @@ fn hosts_that_share_a_redis_count_together() {
 fn all_limits_of_a_request_cost_one_round_trip() {
     let redis = Redis::start();
     let names = ["a", "b", "c"];
-    let limits: String = names.iter().zip([9, 3, 6]).map(|(name, count)| limit(name, &format!("rate = \"{count}/h\"\n{SHARED}"))).collect();
-    let text = limits + &fixed("all", "[\"a\", \"b\", \"c\"]") + &fixed("any", "{ any = [\"b\", \"c\"] }") + &store(&redis.url(), PATIENT);
+    let limits: String = names
+        .iter()
+        .zip([9, 3, 6])
+        .map(|(name, count)| limit(name, &format!("rate = \"{count}/h\"\n{SHARED}")))
+        .collect();
+    let text = limits
+        + &fixed("all", "[\"a\", \"b\", \"c\"]")
+        + &fixed("any", "{ any = [\"b\", \"c\"] }")
+        + &store(&redis.url(), PATIENT);
     let host = edge(text).start();
     // The script is there from then on.
     let lefts = |path: &str| {
@@ -106,7 +116,8 @@ fn what_is_in_redis_expires_by_itself() {
 fn places_in_redis_are_kept_while_their_host_lives() {
     let redis = Redis::start();
     let slow = Slow::start();
-    let limit = "algorithm = \"concurrency\"\nin_flight = 2\nforget_after = \"2s\"\nstore = \"redis\"\nwhen_down = \"closed\"";
+    let limit =
+        "algorithm = \"concurrency\"\nin_flight = 2\nforget_after = \"2s\"\nstore = \"redis\"\nwhen_down = \"closed\"";
     let text = slow.edge(limit) + &store(&redis.url(), PATIENT);
     let (one, other) = (edge(&text).start(), edge(&text).start());
     let downloads = [slow.download(&one, "/a"), slow.download(&one, "/b")];
@@ -121,5 +132,4 @@ fn places_in_redis_are_kept_while_their_host_lives() {
     drop(downloads);
     // All of them are there again.
     wait_for("all places", || (left(&ask(&other, "/free", &[]), "slow") == Some(1)).then_some(()));
-    let _: &Server = &slow.server;
 }

@@ -19,10 +19,11 @@ pub(super) struct Said<'t> {
     pub place: Place<'t>,
 }
 
-/// Which keys only some algorithms have, and what to say of them to the others.
+/// What to say of keys that only other algorithms have.
 const BURST: &str = "only gcra has a burst. Remove it, or write algorithm = \"gcra\"";
 const RATE: &str = "concurrency has no rate, for it counts what is in flight. Remove it, or write another algorithm";
-const IN_FLIGHT: &str = "only concurrency counts what is in flight. Remove it, or write algorithm = \"concurrency\"";
+pub(super) const IN_FLIGHT: &str =
+    "only concurrency counts what is in flight. Remove it, or write algorithm = \"concurrency\"";
 
 /// Reads `rate`, `burst` and `in_flight`. Without an algorithm, only what each says by itself.
 pub(super) fn read<'t>(table: &mut Table<'t>, counting: Option<Counting>) -> Option<Said<'t>> {
@@ -33,18 +34,20 @@ pub(super) fn read<'t>(table: &mut Table<'t>, counting: Option<Counting>) -> Opt
     let at_a_time = in_flight.as_ref().and_then(|value| value.integer_of(in_flight_kind));
     let Counting { algorithm, forget_after } = counting?;
 
-    let is_concurrency = algorithm == Algorithm::Concurrency;
-    let report = |value: &Option<Value<'_>>, message: &str| value.iter().for_each(|value| value.error(message));
-    if algorithm != Algorithm::Gcra {
-        report(&burst, BURST);
-    }
-    report(if is_concurrency { &rate } else { &in_flight }, if is_concurrency { RATE } else { IN_FLIGHT });
-    let needed = if is_concurrency { in_flight } else { rate };
-    let Some(needed) = needed else {
-        match is_concurrency {
-            true => table.lacks("in_flight", "in_flight = 10, or how many may be at a time"),
-            false => table.lacks("rate", "rate = \"100/m\", or how many may be in how much time"),
+    let is_rate = algorithm != Algorithm::Concurrency;
+    let of_others =
+        [(&burst, algorithm != Algorithm::Gcra, BURST), (&rate, !is_rate, RATE), (&in_flight, is_rate, IN_FLIGHT)];
+    for (value, is_of_others, message) in of_others {
+        if let (Some(value), true) = (value, is_of_others) {
+            value.error(message);
         }
+    }
+    let (needed, key, what) = match is_rate {
+        true => (rate, "rate", "rate = \"100/m\", or how many may be in how much time"),
+        false => (in_flight, "in_flight", "in_flight = 10, or how many may be at a time"),
+    };
+    let Some(needed) = needed else {
+        table.lacks(key, what);
         return None;
     };
     let quota = match algorithm {

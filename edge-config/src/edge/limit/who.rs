@@ -137,7 +137,8 @@ impl<'t> List<'t> {
             return list;
         }
         for item in items {
-            let (Some(text), Some(entry)) = (item.text(), read_entry(&item, claims)) else { continue };
+            let Some(text) = item.text() else { continue };
+            let Some(entry) = read_entry(&item, text, claims) else { continue };
             if let Entry::Network(network) = entry
                 && network.prefix_len() == 0
             {
@@ -162,8 +163,8 @@ impl<'t> List<'t> {
     }
 }
 
-fn read_entry(value: &Value<'_>, claims: &Claims<'_>) -> Option<Entry> {
-    let entry = match Entry::parse(value.text()?) {
+fn read_entry(value: &Value<'_>, text: &str, claims: &Claims<'_>) -> Option<Entry> {
+    let entry = match Entry::parse(text) {
         Ok(Entry::Network(network)) => Ok(Entry::Network(client::whole(value, network))),
         Ok(Entry::Value(part, wanted)) => check(&part, claims).map(|()| Entry::Value(part, wanted)),
         Ok(entry) => Ok(entry),

@@ -48,8 +48,9 @@ fn whole_fields() {
     let (hour, flight) = (Quota::gcra(1000, seconds(3600), 999).unwrap(), Quota::concurrency(4, seconds(60)).unwrap());
     let taken = verdict(Decision::Taken, 3, seconds(2));
     let in_flight = verdict(Decision::Taken, 3, Duration::ZERO);
-    let (policy, state) = fields([("hour", &hour, &taken), ("gone", &hour, &Verdict::DOWN), ("all", &flight, &in_flight)])
-        .expect("something to say");
+    let (policy, state) =
+        fields([("hour", &hour, &taken), ("gone", &hour, &Verdict::DOWN), ("all", &flight, &in_flight)])
+            .expect("something to say");
     assert_eq!(policy, r#""hour";q=1000;w=3600, "all";q=4;qu="concurrent-requests""#);
     assert_eq!(state, r#""hour";r=3;t=2, "all";r=3"#);
     assert_eq!(fields([]), None);

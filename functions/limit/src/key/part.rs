@@ -39,17 +39,8 @@ pub enum Part {
 
 impl Part {
     /// How each is written.
-    pub const FORMS: [&str; 9] = [
-        "client",
-        "route",
-        "host",
-        "country",
-        "header:NAME",
-        "cookie:NAME",
-        "query:NAME",
-        "api-key",
-        "claim:NAME",
-    ];
+    pub const FORMS: [&str; 9] =
+        ["client", "route", "host", "country", "header:NAME", "cookie:NAME", "query:NAME", "api-key", "claim:NAME"];
 
     /// Reads a part as it is written: `client`, `header:x-tenant`. None: there is no such part, or it has no good name.
     pub fn parse(text: &str) -> Option<Self> {

@@ -57,8 +57,24 @@ fn parts_are_written_as_they_are_read() {
     assert_eq!(Part::parse("header:X-Tenant"), Part::parse("header:x-tenant"));
     assert_ne!(Part::parse("cookie:A"), Part::parse("cookie:a"));
     for text in [
-        "", "Client", " client", "client:", "client:x", "ip", "header", "header:", "header:a b", "cookie:", "cookie:a=b",
-        "cookie:a;b", "query:", "query:a=b", "claim:", "claim:a\nb", "api-key:a", "plan",
+        "",
+        "Client",
+        " client",
+        "client:",
+        "client:x",
+        "ip",
+        "header",
+        "header:",
+        "header:a b",
+        "cookie:",
+        "cookie:a=b",
+        "cookie:a;b",
+        "query:",
+        "query:a=b",
+        "claim:",
+        "claim:a\nb",
+        "api-key:a",
+        "plan",
     ] {
         assert_eq!(Part::parse(text), None, "{text}");
     }

@@ -214,8 +214,8 @@ const DECIMAL: [[u8; 4]; 256] = {
 /// The first longest run of two and more zeros. Without one, an empty range at the end, where no group is.
 fn longest_zeros(groups: [u16; 8]) -> std::ops::Range<usize> {
     let (mut longest, mut start) = (8..8, 0);
-    for place in 0..groups.len() {
-        if groups[place] != 0 {
+    for (place, group) in groups.into_iter().enumerate() {
+        if group != 0 {
             start = place + 1;
         } else if place + 1 - start > longest.len().max(1) {
             longest = start..place + 1;

@@ -9,7 +9,7 @@ const LIFETIME_MAX_NS: u64 = 1_000_000_000;
 /// Shortest one: below it, answers would come too late.
 const LIFETIME_MIN_NS: u64 = 20_000_000;
 /// The reserve is at most this part of what is let through within a period, and of the burst.
-const RESERVE_PART: [u64; 2] = [32, 4];
+const RESERVE_PART: [u64; 2] = [24, 4];
 /// A slice is at most this part of the burst: several nodes have their shares of the last one.
 const SLICE_PART: u32 = 8;
 /// Below this, slices are not worth it.

@@ -83,9 +83,7 @@ impl Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Network(network) if network.prefix_len() == network.max_prefix_len() => {
-                network.addr().fmt(formatter)
-            }
+            Self::Network(network) if network.prefix_len() == network.max_prefix_len() => network.addr().fmt(formatter),
             Self::Network(network) => network.fmt(formatter),
             Self::Country(country) => write!(formatter, "country:{country}"),
             Self::Value(part, value) => write!(formatter, "{part}={value}"),

@@ -1,5 +1,7 @@
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+use proptest::prelude::*;
 use tidegate_core::Country;
 
 use super::*;
@@ -89,11 +91,9 @@ fn lists_come_before_counting() {
 #[test]
 fn what_is_missing() {
     let recipe = Recipe { parts: vec![Part::ApiKey, Part::Route], ..Recipe::default() };
-    for (missing, expected) in [
-        (Missing::Share, "take api-key|route=api of 100"),
-        (Missing::Skip, "Skipped"),
-        (Missing::Refuse, "Incomplete"),
-    ] {
+    for (missing, expected) in
+        [(Missing::Share, "take api-key|route=api of 100"), (Missing::Skip, "Skipped"), (Missing::Refuse, "Incomplete")]
+    {
         assert_eq!(judged(&Limit { missing, recipe: recipe.clone(), ..limit() }, "192.0.2.1 a"), expected);
     }
 }
@@ -174,7 +174,10 @@ fn what_is_no_entry_says_why() {
         ("", format!("\"\" is {unknown}")),
         ("10.0.0.0/33", format!("\"10.0.0.0/33\" is {unknown}")),
         ("client=10.0.0.300", format!("\"10.0.0.300\" is {network}")),
-        ("country:Germany", "\"Germany\" is no country. Write its ISO 3166 code of two letters, as in \"country:DE\"".into()),
+        (
+            "country:Germany",
+            "\"Germany\" is no country. Write its ISO 3166 code of two letters, as in \"country:DE\"".into(),
+        ),
         (
             "key=secret",
             "\"key\" is no part of a request. Write one of: client, route, host, country, header:NAME, cookie:NAME, \
@@ -186,5 +189,23 @@ fn what_is_no_entry_says_why() {
     ];
     for (text, message) in table {
         assert_eq!(Entry::parse(text).map_err(|error| error.to_string()), Err(message), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn networks_have_the_clients_that_they_contain(bits in any::<[u8; 16]>(), flipped in 0..130_u8, prefix in 0..=128_u8) {
+        let other = u128::from_be_bytes(bits) ^ 1_u128.checked_shl(flipped.into()).unwrap_or(0);
+        let (v6, v4) = (IpAddr::from(bits), IpAddr::from([bits[12], bits[13], bits[14], bits[15]]));
+        for (network, client) in [
+            (IpNet::new(v6, prefix), IpAddr::from(other.to_be_bytes()).to_canonical()),
+            (IpNet::new(v4, prefix.min(32)), IpAddr::from((other as u32).to_be_bytes())),
+            (IpNet::new(v4, 0), IpAddr::from(other.to_be_bytes()).to_canonical()),
+        ] {
+            let network = network.unwrap();
+            let limit = Limit { allow: vec![Entry::Network(network)], ..limit() };
+            let is_allowed = judged(&limit, &format!("{client} a")) == "Allowed";
+            prop_assert_eq!(is_allowed, network.contains(&client), "{} of {}", client, network);
+        }
     }
 }

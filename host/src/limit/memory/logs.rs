@@ -14,7 +14,7 @@ use super::Counts;
 const SHARDS_MAX: usize = 64;
 /// Below so many keys for each shard, fewer shards: they do not fill evenly.
 const SHARD_KEYS_MIN: usize = 16;
-/// How many each newcomer looks at, to forget what has expired.
+/// How many each newcomer looks at: in turn, to forget what has expired; at random, to forget the least harmful.
 const LOOKED_AT: usize = 8;
 /// Moments that a log may have room for beyond twice what it holds.
 const SPARE_MOMENTS: usize = 16;
@@ -32,7 +32,7 @@ struct Shard {
     /// Where the log of a key is, by its hash.
     places: HashMap<u64, usize, BuildHasherDefault<AsIs>>,
     entries: Vec<Entry>,
-    /// The next to be looked at by a newcomer.
+    /// The next to be looked at, in turn.
     hand: usize,
 }
 
@@ -62,14 +62,12 @@ impl Logs {
         }
     }
 
-    /// What is known of a key, to be looked at; of one that is not known, a new one.
-    pub fn look<T>(&self, key: &Key, look: impl FnOnce(&State) -> T) -> T {
+    /// What is known of a key; of one that is not known, a new one.
+    pub fn get(&self, key: &Key) -> State {
         let hash = self.hasher.hash_one(key);
         let shard = self.shard(hash);
-        match shard.places.get(&hash) {
-            Some(place) => look(&shard.entries[*place].state),
-            None => look(&State::Log(Log::default())),
-        }
+        let place = shard.places.get(&hash);
+        place.map_or_else(|| State::Log(Log::default()), |place| shard.entries[*place].state.clone())
     }
 
     /// Changes what is known of a key, or begins with a new one and forgets another if there are too many. Returns what
@@ -145,9 +143,9 @@ impl Shard {
         if self.entries.len() >= keys_max {
             // The least harm is done where least is used. Those that expire soonest may have taken most.
             let harm = |place: &usize| (self.entries[*place].used, self.entries[*place].expires);
-            let looked_at = (0..LOOKED_AT.min(self.entries.len())).map(|step| (self.hand + step) % self.entries.len());
-            if let Some(least) = looked_at.min_by_key(harm) {
-                self.hand = (self.hand + LOOKED_AT) % self.entries.len();
+            let (len, start) = (self.entries.len(), fastrand::usize(..self.entries.len()));
+            let some = (0..LOOKED_AT.min(len)).map(|step| (start + step * (len / LOOKED_AT).max(1)) % len);
+            if let Some(least) = some.min_by_key(harm) {
                 self.remove(least);
                 evicted = 1;
             }

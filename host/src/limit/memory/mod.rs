@@ -59,29 +59,29 @@ impl Memory {
     /// Takes, or changes nothing. [Down](Decision::Down): nothing can be remembered of this key, for its place is full of
     /// others that have something in flight.
     pub fn take(&self, key: &Key, quota: &Quota, now: Moment, cost: u32, max_delay: Duration) -> Verdict {
-        let take = |state: &mut State| at(state, now, |state, now| state.take(quota, now, cost, max_delay));
-        match &self.states {
-            States::Table(table) => table
-                .change_or_insert(table.place(key), now, || State::new(quota), take)
-                .unwrap_or(Verdict::DOWN),
-            States::Logs(logs) => logs.change(key, quota, now, take),
-        }
+        self.change(key, quota, now, |state| {
+            in_order(state, quota, now, max_delay, |state, now| state.take(quota, now, cost, max_delay))
+        })
     }
 
     /// What a take would be told, of which nothing is taken.
     pub fn try_take(&self, key: &Key, quota: &Quota, now: Moment, cost: u32, max_delay: Duration) -> Verdict {
-        self.look(key, quota, |state| at(&mut state.clone(), now, |state, now| state.take(quota, now, cost, max_delay)))
+        self.look(key, quota, |mut state| {
+            in_order(&mut state, quota, now, max_delay, |state, now| state.take(quota, now, cost, max_delay))
+        })
     }
 
     /// What is there for a key.
     pub fn peek(&self, key: &Key, quota: &Quota, now: Moment) -> Verdict {
-        self.look(key, quota, |state| state.peek(quota, latest(state, now)))
+        self.look(key, quota, |mut state| {
+            in_order(&mut state, quota, now, Duration::ZERO, |state, now| state.peek(quota, now))
+        })
     }
 
     /// Undoes a take that was taken at `taken_at`, if it is remembered.
     pub fn give_back(&self, key: &Key, quota: &Quota, taken_at: Moment, now: Moment, cost: u32) {
         let give_back = |state: &mut State| {
-            at(state, now, |state, now| {
+            in_order(state, quota, now, Duration::ZERO, |state, now| {
                 state.give_back(quota, taken_at, now, cost);
                 state.peek(quota, now)
             })
@@ -106,18 +106,12 @@ impl Memory {
 
     /// Takes more, even what is not there, or gives some back.
     pub fn charge(&self, key: &Key, quota: &Quota, now: Moment, cost: i64) {
-        let charge = |state: &mut State| {
-            at(state, now, |state, now| {
+        self.change(key, quota, now, |state| {
+            in_order(state, quota, now, Duration::ZERO, |state, now| {
                 state.charge(quota, now, cost);
                 state.peek(quota, now)
             })
-        };
-        match &self.states {
-            States::Table(table) => {
-                _ = table.change_or_insert(table.place(key), now, || State::new(quota), charge);
-            }
-            States::Logs(logs) => _ = logs.change(key, quota, now, charge),
-        }
+        });
     }
 
     /// Forgets what was taken, by a key or by all; not what is in flight, which lands by itself.
@@ -136,34 +130,54 @@ impl Memory {
         }
     }
 
-    fn look<T>(&self, key: &Key, quota: &Quota, look: impl FnOnce(&State) -> T) -> T {
+    fn change(&self, key: &Key, quota: &Quota, now: Moment, change: impl FnMut(&mut State) -> Verdict) -> Verdict {
         match &self.states {
-            States::Table(table) => look(&table.get(table.place(key)).unwrap_or_else(|| State::new(quota))),
-            States::Logs(logs) => logs.look(key, look),
+            States::Table(table) => {
+                let verdict = table.change_or_insert(table.place(key), now, || State::new(quota), change);
+                verdict.unwrap_or(Verdict::DOWN)
+            }
+            States::Logs(logs) => logs.change(key, quota, now, change),
+        }
+    }
+
+    fn look(&self, key: &Key, quota: &Quota, look: impl FnOnce(State) -> Verdict) -> Verdict {
+        match &self.states {
+            States::Table(table) => look(table.get(table.place(key)).unwrap_or_else(|| State::new(quota))),
+            States::Logs(logs) => look(logs.get(key)),
         }
     }
 }
 
-/// Changes a state at a moment, or at the one that the state knows of already, if that is later: threads read the clock
-/// in one order and come here in another, and what has begun for one has begun for all. (A state that jumped back would
-/// forget.) What the verdict says is said from `now` on.
-fn at(state: &mut State, now: Moment, change: impl FnOnce(&mut State, Moment) -> Verdict) -> Verdict {
-    let latest = latest(state, now);
-    let mut verdict = change(state, latest);
-    let ahead = latest.since(now);
-    if !ahead.is_zero() {
-        verdict.reset += ahead;
-        if let Decision::Refused(retry_after) = &mut verdict.decision {
-            *retry_after += ahead;
+/// Changes a state at a moment, or at the latest one that the state shows there was, and says the verdict from `now` on.
+///
+/// Threads read the clock in one order and come here in another; one that is interrupted in between comes late by as much.
+/// To a state that clock seems to have jumped back, which it survives by forgetting something. But the clock of a process
+/// never does, and nothing may be forgotten: what has begun for one thread has begun for all.
+fn in_order(
+    state: &mut State,
+    quota: &Quota,
+    now: Moment,
+    max_delay: Duration,
+    change: impl FnOnce(&mut State, Moment) -> Verdict,
+) -> Verdict {
+    let latest = match state {
+        State::Gcra(gcra) => {
+            // As far ahead of the clock as takes or charges come.
+            let ahead_max = quota.tolerance() + quota.period().max(max_delay);
+            Moment::default() + gcra.tat.since(Moment::default() + ahead_max)
         }
+        State::Window(window) => window.start,
+        State::Log(log) => log.taken.back().map_or(now, |(moment, _)| *moment),
+        State::Flight(_) => now,
+    };
+    if latest <= now {
+        return change(state, now);
+    }
+    let mut verdict = change(state, latest);
+    let late = latest.since(now);
+    verdict.reset += late;
+    if let Decision::Refused(retry_after) = &mut verdict.decision {
+        *retry_after += late;
     }
     verdict
-}
-
-fn latest(state: &State, now: Moment) -> Moment {
-    match state {
-        State::Window(window) => now.max(window.start),
-        State::Log(log) => log.taken.back().map_or(now, |(moment, _)| now.max(*moment)),
-        State::Gcra(_) | State::Flight(_) => now,
-    }
 }

@@ -14,8 +14,7 @@ use super::Refusal;
 use super::head::Head;
 use super::read::{Incoming, Interruption, Reader};
 use super::write::{Asked, WriteError, Writer};
-use crate::admin::metrics::Record;
-use crate::server::body::{self, RequestBody, ResponseBody};
+use crate::server::body::{self, End, RequestBody, ResponseBody};
 use crate::server::interim::Interim;
 use crate::server::{Drain, Handler};
 use crate::upstream::Tunnel;
@@ -205,7 +204,7 @@ fn put_informational(writer: &mut Writer<'_>, interim: &Interim, asked: Asked) {
 async fn switch(
     writer: &mut Writer<'_>,
     response: Response<ResponseBody>,
-) -> Result<(Tunnel, Option<Record>), WriteError> {
+) -> Result<(Tunnel, End), WriteError> {
     let (head, body) = response.into_parts();
     let tunnel = body.into_tunnel().ok_or(WriteError::Body)?;
     writer.put_informational(&head);

@@ -79,24 +79,34 @@ fn no_window_has_more_than_promised() {
     for (quota, most_in_window) in [(gcra, 10_000 + 99_999), (log, 10_000)] {
         let memory = Memory::new(quota.algorithm(), 1_000, period);
         let start = Instant::now();
+        let now = || BEGIN + start.elapsed();
         let all = all_threads(|_| {
-            let (mut taken, mut last) = (Vec::new(), Moment::default());
-            while last.since(BEGIN) < RUN {
-                last = BEGIN + start.elapsed();
-                if take(&memory, &key(1), &quota, last).is_taken() {
-                    taken.push(last);
+            let (mut before, mut after) = (Vec::new(), Vec::new());
+            loop {
+                let moment = now();
+                if take(&memory, &key(1), &quota, moment).is_taken() {
+                    before.push(moment);
+                    after.push(now());
+                } else if moment.since(BEGIN) > RUN {
+                    return (before, after);
                 }
             }
-            (taken, last)
         });
-        let last = all.iter().map(|(_, last)| *last).max().expect("there are threads");
-        let mut taken: Vec<Moment> = all.into_iter().flat_map(|(taken, _)| taken).collect();
-        taken.sort_unstable();
-        let in_window = |first: usize| taken[first..].partition_point(|moment| moment.since(taken[first]) < period);
-        let most = (0..taken.len()).map(in_window).max().unwrap_or_default();
+        let (before, after): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        let [taken, after] = [before, after].map(|moments| {
+            let mut moments: Vec<Moment> = moments.into_iter().flatten().collect();
+            moments.sort_unstable();
+            moments
+        });
+        // Those that surely were let through in a window: over before its end, but not begun before it.
+        let in_window = |start: &Moment| {
+            let over = after.partition_point(|moment| *moment < *start + period);
+            over.saturating_sub(taken.partition_point(|moment| moment < start))
+        };
+        let most = taken.iter().map(in_window).max().unwrap_or_default();
         assert!(most <= most_in_window, "{most} in a window, of {most_in_window}");
 
-        let elapsed = last.since(taken[0]);
+        let elapsed = after[after.len() - 1].since(taken[0]);
         let promised = match quota.algorithm() {
             Algorithm::Gcra => 100_000 + (elapsed.as_nanos() / quota.interval().as_nanos()) as usize,
             // Threads that are not run for a while may cost up to one of the windows.

@@ -2,31 +2,32 @@
 
 use super::*;
 
-const FLOOD: u64 = 1_000_000;
-const INDEBTED: u64 = 1_000;
-
-fn survivors(algorithm: Algorithm, max_keys: u32, at_once: u32, owed: u32) -> (u64, Counts) {
-    let (memory, quota) = (memory(algorithm, max_keys), quota(algorithm, at_once));
-    for number in 0..INDEBTED {
-        memory.take(&key(FLOOD + number), &quota, ms(5), owed, Duration::ZERO);
+/// So many owe a lot, then ten times as many come as fit.
+fn survivors(algorithm: Algorithm, max_keys: u32, indebted: u64) -> (u64, Counts) {
+    let (memory, quota) = (memory(algorithm, max_keys), quota(algorithm, 100));
+    let flood = u64::from(max_keys) * 10;
+    for number in 0..indebted {
+        memory.take(&key(flood + number), &quota, ms(5), 50, Duration::ZERO);
     }
-    for number in 0..FLOOD {
+    for number in 0..flood {
         // In 10 ms, in which none of them expires.
-        assert!(take(&memory, &key(number), &quota, ms(5 + number / 100_000)).is_taken());
+        let now = ms(5 + number * 10 / flood);
+        assert!(take(&memory, &key(number), &quota, now).is_taken());
     }
-    let is_there = |number: &u64| memory.peek(&key(FLOOD + number), &quota, ms(14)).remaining <= at_once - owed + 1;
-    ((0..INDEBTED).filter(is_there).count() as u64, memory.counts(ms(14)))
+    let is_there = |number: &u64| memory.peek(&key(flood + number), &quota, ms(14)).remaining < 52;
+    let counts = memory.counts(ms(14));
+    assert_eq!(counts.evicted, flood + indebted - counts.keys, "each that came to a full place took that of one");
+    ((0..indebted).filter(is_there).count() as u64, counts)
 }
 
 #[test]
 fn those_that_owe_survive_a_flood() {
-    for (algorithm, max_keys) in
-        [(Algorithm::Gcra, 100_000), (Algorithm::SlidingWindow, 100_000), (Algorithm::SlidingLog, 10_000)]
-    {
-        let (survivors, counts) = survivors(algorithm, max_keys, 100, 50);
-        println!("{algorithm:?}: {survivors} of {INDEBTED} survive; {counts:?}");
-        assert_eq!(survivors, INDEBTED, "{algorithm:?}");
-        assert_eq!(counts.evicted, FLOOD + INDEBTED - counts.keys, "each newcomer beyond the capacity takes the place of one");
+    let floods =
+        [(Algorithm::Gcra, 100_000, 1_000), (Algorithm::SlidingWindow, 100_000, 1_000), (Algorithm::SlidingLog, 10_000, 100)];
+    for (algorithm, max_keys, indebted) in floods {
+        let (survivors, counts) = survivors(algorithm, max_keys, indebted);
+        println!("{algorithm:?}: {survivors} of {indebted} survive; {counts:?}");
+        assert_eq!(survivors, indebted, "{algorithm:?}");
         assert!(counts.keys <= counts.capacity && counts.keys > counts.capacity * 99 / 100, "{counts:?}");
     }
 }

@@ -32,7 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn run(algorithm: Algorithm, steps: Vec<Step>) {
     let quota = quota(algorithm, 7);
-    let memory = memory(algorithm, 100_000);
+    let memory = memory(algorithm, 2_000);
     let mut states: HashMap<u64, State> = HashMap::new();
     let mut now = ms(5_000);
     let mut taken = Vec::new();
