@@ -12,12 +12,14 @@ use crate::verdict::{Decision, Verdict};
 const USUAL: usize = 128;
 
 /// The values of `RateLimit-Policy` and `RateLimit` for what a request took, by the names of the limits; none if there is
-/// nothing to say. Those of which [nobody knows](Decision::Down) what is left are left out of both.
+/// nothing to say. Those of which nobody knows what is left, for the store [does not answer](Decision::Down) or was
+/// [not asked](Verdict::SPARED), are left out of both.
 pub fn fields<'a>(
     taken: impl IntoIterator<Item = (&'a str, &'a Quota, &'a Verdict)>,
 ) -> Option<(HeaderValue, HeaderValue)> {
     let (mut policy, mut state) = (String::with_capacity(USUAL), String::with_capacity(USUAL));
-    for (name, quota, verdict) in taken.into_iter().filter(|(_, _, verdict)| verdict.decision != Decision::Down) {
+    let is_known = |verdict: &Verdict| verdict.decision != Decision::Down && *verdict != Verdict::SPARED;
+    for (name, quota, verdict) in taken.into_iter().filter(|(_, _, verdict)| is_known(verdict)) {
         policy_item(name, quota, &mut policy);
         state_item(name, verdict, &mut state);
     }

@@ -47,7 +47,7 @@ impl Place {
     /// One that is waited for, and where an error is no pass.
     fn redis(redis: &Redis) -> Self {
         let keys = "store = \"redis\"\nlease = false\nwhen_down = \"closed\"";
-        Self { name: "Redis", keys, tables: store(&redis.url(), "timeout = \"5s\""), drift: DRIFT }
+        Self { name: "Redis", keys, tables: store(&redis.url(), "timeout = \"1s\""), drift: DRIFT }
     }
 
     /// What becomes of the requests of 64 clients who are counted together.

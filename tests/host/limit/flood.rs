@@ -30,7 +30,7 @@ const MARK: &str = "the end of these";
 fn text() -> String {
     let limits = [
         limit("gcra", &format!("rate = \"5/h\"\nmax_keys = {KEYS}")),
-        limit("window", &format!("algorithm = \"sliding-window\"\nrate = \"5/24h\"\nmax_keys = {KEYS}")),
+        limit("window", &format!("algorithm = \"sliding-window\"\nrate = \"5/d\"\nmax_keys = {KEYS}")),
         limit("log", &format!("algorithm = \"sliding-log\"\nrate = \"5/h\"\nmax_keys = {KEYS}")),
     ];
     "[client]\ntrusted_proxies = [\"127.0.0.0/8\"]\n".to_owned()

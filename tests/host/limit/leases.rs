@@ -28,7 +28,7 @@ pub(super) fn scripts(redis: &Redis) -> usize {
 fn host(redis: &Redis, keys: &str) -> Host {
     // Where an error is no pass, and time is taken to answer.
     let keys = format!("key = []\nstore = \"redis\"\nlease = true\nwhen_down = \"closed\"\n{keys}");
-    edge(limited("few", &keys) + &store(&redis.url(), "timeout = \"5s\"\nnodes = 3")).start()
+    edge(limited("few", &keys) + &store(&redis.url(), "timeout = \"1s\"\nnodes = 3")).start()
 }
 
 fn leases_of_three_hosts_share_a_quota() {

@@ -46,7 +46,7 @@ fn a_reload_keeps_what_was_counted() {
         reloaded(&host, &other);
         assert_eq!(left(&ask(&host, "/few", &[]), "few"), Some(4), "{algorithm}");
         let routes =
-            limit("few", &format!("algorithm = \"{algorithm}\"\nrate = \"10/1h\"")) + &fixed("new", "[\"few\"]");
+            limit("few", &format!("algorithm = \"{algorithm}\"\nrate = \"240/d\"\nburst = 9")) + &fixed("new", "[\"few\"]");
         reloaded(&host, &routes);
         assert_eq!(left(&ask(&host, "/new", &[]), "few"), Some(3), "{algorithm}");
         has_left(&host, "/new", 3);
@@ -67,7 +67,7 @@ fn a_changed_rate_counts_at_once() {
         assert_eq!(parameter(&answer, "ratelimit-policy", "few", "q").as_deref(), Some("2"));
     }
     // A rate of more a second makes up for all of it soon, whatever was taken before.
-    let host = edge(text("gcra", "2/24h")).start();
+    let host = edge(text("gcra", "2/d")).start();
     has_left(&host, "/few", 2);
     reloaded(&host, &text("gcra", "1000/s"));
     harness::wait_for("the new rate", || (ask(&host, "/few", &[]).status == 200).then_some(()));
@@ -117,7 +117,7 @@ fn a_bad_reload_keeps_the_old() {
         text("gcra", "10/0s"),
         text("bucket", "10/s"),
         limited("few", "rate = \"100/m\"\nkey = \"claim:nonsense\""),
-        limited("few", "rate = \"1/24h\"\nburst = 1000000000"),
+        limited("few", "rate = \"1/d\"\nburst = 1000000000"),
         limited("few", "rate = \"10/m\"\nstore = \"redis\""),
         limit("few", "rate = \"10/m\"") + &fixed("few", "\"many\""),
     ] {
@@ -139,7 +139,7 @@ fn reloads_lose_nothing_under_load() {
     const QUOTA: usize = 500;
     for algorithm in ALGORITHMS {
         // A day, of which next to nothing passes meanwhile.
-        let text = |name: &str| text(algorithm, &format!("{QUOTA}/24h")) + &fixed(name, "\"few\"");
+        let text = |name: &str| text(algorithm, &format!("{QUOTA}/d")) + &fixed(name, "\"few\"");
         let host = edge(text("version")).start();
         let passed = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..4)

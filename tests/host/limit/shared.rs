@@ -18,7 +18,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 const SHARED: &str = "store = \"redis\"\nlease = false\nwhen_down = \"closed\"";
-const PATIENT: &str = "timeout = \"5s\"";
+const PATIENT: &str = "timeout = \"1s\"";
 
 fn hosts_that_share_a_redis_count_together() {
     let redis = Redis::start();
@@ -26,7 +26,7 @@ fn hosts_that_share_a_redis_count_together() {
         limited("gcra", &format!("rate = \"6/h\"\n{SHARED}")),
         limited(
             "window",
-            "algorithm = \"sliding-window\"\nrate = \"6/24h\"\nstore = \"redis\"\nwhen_down = \"closed\"",
+            "algorithm = \"sliding-window\"\nrate = \"6/d\"\nstore = \"redis\"\nwhen_down = \"closed\"",
         ),
         limited("log", "algorithm = \"sliding-log\"\nrate = \"6/h\"\nstore = \"redis\"\nwhen_down = \"closed\""),
     ];

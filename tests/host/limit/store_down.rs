@@ -199,7 +199,7 @@ fn a_redis_that_stalls_costs_little() {
 
 fn a_redis_that_forgets_its_scripts_or_its_keys() {
     let redis = Redis::start();
-    let host = edge(text(&redis.url(), "5s", false)).start();
+    let host = edge(text(&redis.url(), "1s", false)).start();
     for expected in (6..10).rev() {
         let answer = ask(&host, "/closed", &[]);
         assert_eq!((answer.status, left(&answer, "closed")), (200, Some(expected)));

@@ -87,13 +87,17 @@ fn no_part(text: &str) -> String {
         ("query" | "claim", Some(_)) => Some(format!("bad name. Write {kind}:NAME, without = and control characters")),
         _ => None,
     };
-    let kind_of = |form: &&'static str| form.split(':').next().unwrap_or(form);
-    let meant = closest(kind, Part::FORMS.iter().map(|form| kind_of(form)));
+    let meant = closest(kind, Part::FORMS.map(kind_of));
     let meant = Part::FORMS.into_iter().find(|form| Some(kind_of(form)) == meant);
     bad_name.unwrap_or_else(|| match meant {
         Some(_) => format!("no part of a request{}", did_you_mean(meant)),
         None => format!("no part of a request. Write one of: {}", Part::FORMS.join(", ")),
     })
+}
+
+/// What stands before the name in a form of a part.
+fn kind_of(form: &str) -> &str {
+    form.split(':').next().unwrap_or(form)
 }
 
 /// Why a part tells nothing.

@@ -54,5 +54,5 @@ fn whole_fields() {
     assert_eq!(policy, r#""hour";q=1000;w=3600, "all";q=4;qu="concurrent-requests""#);
     assert_eq!(state, r#""hour";r=3;t=2, "all";r=3"#);
     assert_eq!(fields([]), None);
-    assert_eq!(fields([("gone", &hour, &Verdict::DOWN)]), None);
+    assert_eq!(fields([("gone", &hour, &Verdict::DOWN), ("not asked", &hour, &Verdict::SPARED)]), None);
 }

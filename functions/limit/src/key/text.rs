@@ -195,7 +195,7 @@ impl Line {
 }
 
 /// Numbers in digits, and how many these are.
-const DECIMAL: [[u8; 4]; 256] = {
+static DECIMAL: [[u8; 4]; 256] = {
     let mut table = [[0; 4]; 256];
     let mut number = 0;
     while number < table.len() {

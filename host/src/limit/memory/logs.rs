@@ -72,13 +72,7 @@ impl Logs {
 
     /// Changes what is known of a key, or begins with a new one and forgets another if there are too many. Returns what
     /// `change` does, whose verdict tells how much is used.
-    pub fn change(
-        &self,
-        key: &Key,
-        quota: &Quota,
-        now: Moment,
-        change: impl FnOnce(&mut State) -> Verdict,
-    ) -> Verdict {
+    pub fn change(&self, key: &Key, quota: &Quota, now: Moment, change: impl FnOnce(&mut State) -> Verdict) -> Verdict {
         let hash = self.hasher.hash_one(key);
         let mut guard = self.shard(hash);
         let shard = &mut *guard;

@@ -35,7 +35,8 @@ fn together_they_take_what_one_would() {
         (Algorithm::Concurrency, AT_ONCE),
     ] {
         let (memory, quota) = (memory(algorithm, 1_000), quota(algorithm, at_once));
-        let taken = all_threads(|_| (0..AT_ONCE / 4).filter(|_| take(&memory, &key(1), &quota, ms(5)).is_taken()).count());
+        let taken =
+            all_threads(|_| (0..AT_ONCE / 4).filter(|_| take(&memory, &key(1), &quota, ms(5)).is_taken()).count());
         assert_eq!(taken.iter().sum::<usize>(), at_once as usize, "{algorithm:?}: {taken:?}");
         assert_eq!(memory.peek(&key(1), &quota, ms(5)).remaining, 0);
     }

@@ -22,8 +22,11 @@ fn survivors(algorithm: Algorithm, max_keys: u32, indebted: u64) -> (u64, Counts
 
 #[test]
 fn those_that_owe_survive_a_flood() {
-    let floods =
-        [(Algorithm::Gcra, 100_000, 1_000), (Algorithm::SlidingWindow, 100_000, 1_000), (Algorithm::SlidingLog, 10_000, 100)];
+    let floods = [
+        (Algorithm::Gcra, 100_000, 1_000),
+        (Algorithm::SlidingWindow, 100_000, 1_000),
+        (Algorithm::SlidingLog, 10_000, 100),
+    ];
     for (algorithm, max_keys, indebted) in floods {
         let (survivors, counts) = survivors(algorithm, max_keys, indebted);
         println!("{algorithm:?}: {survivors} of {indebted} survive; {counts:?}");

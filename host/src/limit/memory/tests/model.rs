@@ -9,11 +9,21 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),
-    Take { key: u64, cost: u32, max_delay: Duration },
+    Take {
+        key: u64,
+        cost: u32,
+        max_delay: Duration,
+    },
     /// The last take but so many.
     GiveBack(usize),
-    Land { key: u64, cost: u32 },
-    Charge { key: u64, cost: i64 },
+    Land {
+        key: u64,
+        cost: u32,
+    },
+    Charge {
+        key: u64,
+        cost: i64,
+    },
     Reset(u64),
 }
 
@@ -72,7 +82,9 @@ fn run(algorithm: Algorithm, steps: Vec<Step>) {
             }
         }
         for number in 0..4 {
-            let there = states.get(&number).map_or_else(|| State::new(&quota).peek(&quota, now), |state| state.peek(&quota, now));
+            let there = states
+                .get(&number)
+                .map_or_else(|| State::new(&quota).peek(&quota, now), |state| state.peek(&quota, now));
             assert_eq!(memory.peek(&key(number), &quota, now), there, "of {number}");
         }
         let is_live = |state: &&State| state.expires_in(&quota, now).is_none_or(|expires| !expires.is_zero());
