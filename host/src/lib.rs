@@ -11,6 +11,7 @@ pub mod capabilities;
 pub mod command;
 pub mod engine;
 pub mod limit;
+pub mod redis;
 pub mod server;
 mod tls;
 pub mod upstream;

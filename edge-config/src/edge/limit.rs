@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::header::{self, HeaderName};
-use tidegate_limit::{Algorithm, Entry, Limit, LimitId, Missing, Need, Part, Recipe, StoreKind, Tier, WhenDown};
+use tidegate_limit::{Algorithm, Limit, LimitId, Missing, Need, Part, Recipe, StoreKind, Tier, WhenDown};
 
 use self::quota::{Counting, Said};
 pub(super) use self::shape::{REFERENCE, SHAPE};
@@ -268,7 +268,7 @@ fn read_tiers<'t>(
         }
         table.finish();
         if let (Some(plan), Some(said)) = (plan, said) {
-            tiers.push(Tier { plan: plan.into(), quota: said.quota, members: members.entries });
+            tiers.push(Tier { plan: plan.into(), quota: said.quota, members: members.entries.into_iter().collect() });
             quotas.push(said);
         }
     }
@@ -362,11 +362,11 @@ fn read_missing(table: &mut Table<'_>, recipe: &Recipe) -> Missing {
 }
 
 /// Who is never counted, and who is always refused.
-fn read_lists(table: &mut Table<'_>, claims: &Claims<'_>) -> (Vec<Entry>, Vec<Entry>) {
+fn read_lists(table: &mut Table<'_>, claims: &Claims<'_>) -> (tidegate_limit::List, tidegate_limit::List) {
     let nobody = (&List::new(), "");
     let deny = List::read(table.take("deny"), claims, "is refused", nobody);
     let allow = List::read(table.take("allow"), claims, "passes uncounted", (&deny, "is in deny too, which counts"));
-    (allow.entries, deny.entries)
+    (allow.entries.into_iter().collect(), deny.entries.into_iter().collect())
 }
 
 fn read_delay(table: &mut Table<'_>, algorithm: Option<Algorithm>) -> Duration {

@@ -31,7 +31,7 @@ pub use flight::Flight;
 pub use gcra::Gcra;
 pub use key::{Key, Part, Recipe};
 pub use lease::{Ask, Grant, Lease, LeaseTerms, Leased, Ledger, Unused};
-pub use limit::{Entry, EntryError, Judged, Limit, LimitId, Missing, StoreKind, Tier, WhenDown};
+pub use limit::{Entry, EntryError, Judged, Limit, LimitId, List, Missing, StoreKind, Tier, WhenDown};
 pub use log::Log;
 pub use memory::Memory;
 pub use moment::Moment;

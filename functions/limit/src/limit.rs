@@ -1,6 +1,7 @@
 //! A limit: whom it counts, what it takes, what it does.
 
 mod entry;
+mod list;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use crate::count::Take;
 use crate::key::{Part, Recipe};
 use crate::quota::Quota;
 
-use entry::Lists;
 pub use entry::{Entry, EntryError};
+pub use list::List;
+use list::Lists;
 
 /// The place of a limit in its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,9 +41,9 @@ pub struct Limit {
     /// The field of responses that says what a request has cost in the end. It is not passed on.
     pub cost_from: Option<HeaderName>,
     /// Who is never counted.
-    pub allow: Vec<Entry>,
+    pub allow: List,
     /// Who is always refused.
-    pub deny: Vec<Entry>,
+    pub deny: List,
     /// Whether nobody is refused: it only counts and tells.
     pub is_shadow: bool,
     /// How long a request may be held back instead of being refused.
@@ -64,7 +66,7 @@ pub struct Tier {
     /// What is allowed.
     pub quota: Quota,
     /// Who has this plan whatever the request says.
-    pub members: Vec<Entry>,
+    pub members: List,
 }
 
 /// What becomes of requests in which a part of the key is missing.
@@ -122,10 +124,10 @@ impl Limit {
     /// What it says of a request that came to a route. `id` is its own place. The deny list counts before the allow list.
     pub fn judge(&self, id: LimitId, view: &RequestView<'_>, route: &str) -> Judged {
         let mut lists = Lists::new(view, route);
-        if lists.have_one_of(&self.deny) {
+        if lists.is_on(&self.deny) {
             return Judged::Denied;
         }
-        if lists.have_one_of(&self.allow) {
+        if lists.is_on(&self.allow) {
             return Judged::Allowed;
         }
         let tier = self.tier(&mut lists, view, route);
@@ -151,7 +153,7 @@ impl Limit {
         if self.tiers.is_empty() {
             return None;
         }
-        if let Some(tier) = self.tiers.iter().find(|tier| lists.have_one_of(&tier.members)) {
+        if let Some(tier) = self.tiers.iter().find(|tier| lists.is_on(&tier.members)) {
             return Some(tier);
         }
         let plan = self.plan_from.as_ref()?.raw(view, route)?;

@@ -1,10 +1,9 @@
 //! The tier in Redis, which several edges share. It may be slow, or gone: that costs its hits, and nothing else.
 //!
 //! A thread of its own speaks with Redis, over one connection for all cores. A response is asked for within a strict
-//! limit of time, and not at all while the [breaker](breaker) is open; what is stored or removed is written in the
+//! limit of time, and not at all while the [breaker](crate::redis) is open; what is stored or removed is written in the
 //! background. What another process has put there is taken only if it is whole and of this key.
 
-mod breaker;
 mod changes;
 #[cfg(test)]
 mod tests;
@@ -16,14 +15,12 @@ use std::time::Duration;
 use std::{io, thread};
 
 use bytes::Bytes;
-use redis::IntoConnectionInfo;
 use tidegate_cache::{Kept, Key};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::record::{self, Record};
-use breaker::{Breaker, Permit};
+use crate::redis::{BadUrl, Gate};
 use changes::{Change, Changes};
 
 /// Questions that wait for the thread. Further ones are misses.
@@ -51,9 +48,9 @@ pub struct Options {
 /// Why there is no such tier.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {
-    /// The URL cannot be used. It may have a password in it, so it is not told.
-    #[error("the URL is not one of Redis: redis://HOST:PORT/DATABASE, or rediss:// over TLS")]
-    Url,
+    /// The URL cannot be used.
+    #[error(transparent)]
+    Url(#[from] BadUrl),
     /// The thread could not be started.
     #[error("cannot start the thread that speaks with Redis: {0}")]
     Thread(#[source] io::Error),
@@ -87,7 +84,7 @@ pub struct Redis {
 /// What callers and the thread share.
 struct Shared {
     options: Options,
-    breaker: Mutex<Breaker>,
+    gate: Arc<Gate>,
     changes: Mutex<Changes>,
     /// There is something to change, or somewhere to change it.
     wake: Notify,
@@ -123,11 +120,10 @@ impl Redis {
     /// # Errors
     /// When the URL is none.
     pub fn open(options: Options) -> Result<Self, RedisError> {
-        let info = options.url.as_str().into_connection_info().map_err(|_| RedisError::Url)?;
-        let client = redis::Client::open(info).map_err(|_| RedisError::Url)?;
+        let client = crate::redis::client(&options.url)?;
         let shared = Arc::new(Shared {
             options,
-            breaker: Mutex::default(),
+            gate: Arc::default(),
             changes: Mutex::new(Changes::new(NAMES_MAX, BYTES_MAX)),
             wake: Notify::new(),
             counters: Counters::default(),
@@ -154,17 +150,16 @@ impl Redis {
         if shared.changes().concerns(name) {
             return None;
         }
-        let Some(permit) = shared.breaker().admit(Instant::now()) else {
+        let Some(attempt) = shared.gate.attempt() else {
             count(&shared.counters.skipped);
             return None;
         };
-        let attempt = Attempt { shared, permit: Some(permit) };
         let (reply, answer) = oneshot::channel();
         // Too many wait already: nobody's fault.
         self.questions.try_send(Question { name, reply }).ok()?;
         let answer = tokio::time::timeout(shared.options.timeout, answer).await;
         let answer = answer.map_or(Err(Failed), |answer| answer.unwrap_or(Err(Failed)));
-        attempt.settle(answer.is_ok());
+        shared.settled(answer.is_ok(), attempt.settle(answer.is_ok()));
         match record::decode(key, &answer.ok()??) {
             // It may have been replaced or removed meanwhile.
             Ok(record) => record.filter(|_| !shared.changes().concerns(name)),
@@ -179,7 +174,7 @@ impl Redis {
     pub fn put(&self, key: &Key, record: &Record) {
         let fits = record.body.len() as u64 <= self.shared.options.max_body;
         let head = if fits { record::encode(key, record) } else { None };
-        let change = head.filter(|_| self.shared.breaker().is_closed()).map(|head| Change::Set {
+        let change = head.filter(|_| self.shared.gate.is_closed()).map(|head| Change::Set {
             head: head.into(),
             body: record.body.clone(),
             expires_in: expires_in(&record.kept),
@@ -212,54 +207,24 @@ impl Redis {
             writes: counters.writes.load(Ordering::Relaxed),
             dropped: counters.dropped.load(Ordering::Relaxed),
             errors: counters.errors.load(Ordering::Relaxed),
-            opened: self.shared.breaker().opened(),
+            opened: self.shared.gate.opened(),
         }
     }
 }
 
 impl Shared {
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn changes(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the breaker how it went.
-    fn settle(&self, permit: Permit, is_ok: bool) {
-        let mut breaker = self.breaker();
-        if is_ok {
-            breaker.succeed(permit);
-        } else {
+    /// The breaker was told how it went.
+    fn settled(&self, is_ok: bool, is_back: bool) {
+        if !is_ok {
             count(&self.counters.errors);
-            breaker.fail(permit, Instant::now());
         }
-        if permit == Permit::Probe && is_ok {
+        if is_back {
             tracing::info!("cache: Redis answers again");
             self.wake.notify_one();
-        }
-    }
-}
-
-/// A question that is under way. Dropped before it was answered, it has told nothing.
-struct Attempt<'s> {
-    shared: &'s Shared,
-    permit: Option<Permit>,
-}
-
-impl Attempt<'_> {
-    fn settle(mut self, is_ok: bool) {
-        if let Some(permit) = self.permit.take() {
-            self.shared.settle(permit, is_ok);
-        }
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            self.shared.breaker().abandon(permit, Instant::now());
         }
     }
 }

@@ -138,11 +138,10 @@ fn a_client_that_leaves_while_it_waits_costs_nothing() {
         counted.fetch_add(1, Ordering::SeqCst);
         harness::server::ok("").into_bytes()
     });
-    let limits = limit("paced", MINUTE) + &limit("few", "algorithm = \"concurrency\"\nin_flight = 20\nkey = []");
-    let text = limits
-        + &fixed("free", "\"few\"")
+    let text = limit("paced", MINUTE)
+        + GAUGE
         + &format!(
-            "[[upstream]]\nname = \"origin\"\nurl = \"{}\"\n[[route]]\nname = \"all\"\nupstream = \"origin\"\nlimit = [\"paced\", \"few\"]\n",
+            "[[upstream]]\nname = \"origin\"\nurl = \"{}\"\n[[route]]\nname = \"all\"\nupstream = \"origin\"\nlimit = [\"paced\", \"gauge\"]\n",
             server.url("")
         );
     let host = edge(text).start();
@@ -152,12 +151,12 @@ fn a_client_that_leaves_while_it_waits_costs_nothing() {
     std::thread::scope(|scope| {
         let (leave, has_to_leave) = tokio::sync::oneshot::channel();
         scope.spawn(|| run(wait_over_http_2(&host, has_to_leave)));
-        host.wait_for_metric(DECISIONS, &[("limit", "paced"), ("decision", "delay")], 10.0);
+        wait_until_waiting(&host, 10);
         leave.send(()).unwrap();
     });
     drop(raws);
     // They gave back the places that they had taken, and the origin never heard of them.
-    wait_for("all places", || (left(&ask(&host, "/free", &[]), "few") == Some(19)).then_some(()));
+    wait_until_waiting(&host, 0);
     assert_eq!(asked.load(Ordering::SeqCst), 10);
     assert_eq!(ask(&host, "/", &[("x-user", "other")]).status, 200);
     assert_eq!(host.stop().code, Some(0));
@@ -165,6 +164,16 @@ fn a_client_that_leaves_while_it_waits_costs_nothing() {
 
 /// Each user may ask once a minute, and who asks twice waits for a minute.
 const MINUTE: &str = "rate = \"1/m\"\nburst = 0\ndelay = \"60s\"\nkey = \"header:x-user\"";
+
+/// A limit that tells how many requests there are, and a route to ask it.
+const GAUGE: &str = "[[limit]]\nname = \"gauge\"\nalgorithm = \"concurrency\"\nin_flight = 1000\nkey = []\n\
+                     [[route]]\nname = \"gauge\"\npath = \"/gauge\"\nlimit = \"gauge\"\nrespond = {}\n";
+
+/// Waits until so many requests are there, beside the one that asks.
+fn wait_until_waiting(host: &Host, requests: u32) {
+    let is_it = || left(&ask(host, "/gauge", &[]), "gauge") == Some(1000 - 1 - requests);
+    wait_for(&format!("{requests} that wait"), || is_it().then_some(()));
+}
 
 /// A user that asks twice: a connection on which nothing comes for a minute.
 fn waiting(host: &Host, path: &str, user: usize) -> harness::Raw {
@@ -192,9 +201,10 @@ async fn wait_over_http_2(host: &Host, has_to_leave: tokio::sync::oneshot::Recei
 
 fn whoever_waits_holds_up_no_other() {
     // One core, which is everybody's.
-    let host = harness::Setup::edge(limited("paced", MINUTE)).arguments(["--cores", "1"]).start();
+    let text = limit("paced", MINUTE) + GAUGE + &fixed("paced", "[\"paced\", \"gauge\"]");
+    let host = harness::Setup::edge(text).arguments(["--cores", "1"]).start();
     let raws: Vec<_> = (0..100).map(|user| waiting(&host, "/paced", user)).collect();
-    host.wait_for_metric(DECISIONS, &[("limit", "paced"), ("decision", "delay")], 100.0);
+    wait_until_waiting(&host, 100);
     for user in 0..20 {
         assert_eq!(ask(&host, "/paced", &[("x-user", &format!("other {user}"))]).status, 200);
     }
@@ -202,11 +212,14 @@ fn whoever_waits_holds_up_no_other() {
 }
 
 fn a_host_that_ends_answers_who_waits() {
-    let host = edge(limited("paced", "rate = \"1/s\"\nburst = 0\ndelay = \"60s\"")).start();
+    let text = limit("paced", "rate = \"12/m\"\nburst = 0\ndelay = \"60s\"")
+        + GAUGE
+        + &fixed("paced", "[\"paced\", \"gauge\"]");
+    let host = edge(text).start();
     assert_eq!(ask(&host, "/paced", &[]).status, 200);
     let mut raw = host.raw();
     raw.send("GET /paced HTTP/1.1\r\nhost: a\r\n\r\n");
-    host.wait_for_metric(DECISIONS, &[("limit", "paced"), ("decision", "delay")], 1.0);
+    wait_until_waiting(&host, 1);
     host.signal(rustix::process::Signal::TERM);
     assert_eq!(raw.answer().status, 200);
     assert_eq!(host.wait().code, Some(0));

@@ -24,10 +24,7 @@ fn hosts_that_share_a_redis_count_together() {
     let redis = Redis::start();
     let limits = [
         limited("gcra", &format!("rate = \"6/h\"\n{SHARED}")),
-        limited(
-            "window",
-            "algorithm = \"sliding-window\"\nrate = \"6/d\"\nstore = \"redis\"\nwhen_down = \"closed\"",
-        ),
+        limited("window", "algorithm = \"sliding-window\"\nrate = \"6/d\"\nstore = \"redis\"\nwhen_down = \"closed\""),
         limited("log", "algorithm = \"sliding-log\"\nrate = \"6/h\"\nstore = \"redis\"\nwhen_down = \"closed\""),
     ];
     let text = limits.concat() + &store(&redis.url(), PATIENT);

@@ -19,6 +19,11 @@ pub fn tests() -> Vec<Trial> {
     ])
 }
 
+/// Two hosts that have nothing in common but the configuration.
+fn two(text: &str) -> (Host, Host) {
+    (edge(text).start(), edge(text).start())
+}
+
 /// Three limits of 10 an hour, each with another answer to a store that is down. Two hosts share it.
 fn text(url: &str, timeout: &str, lease: bool) -> String {
     let one = |when_down: &str| {
@@ -55,8 +60,7 @@ fn wait_until_counted(host: &Host, limit: &str) -> u32 {
 fn a_redis_that_is_killed_and_comes_back() {
     const TIMEOUT: Duration = Duration::from_secs(1);
     let mut redis = Redis::start();
-    let setup = edge(text(&redis.url(), "1s", false));
-    let (one, other) = (setup.start(), setup.start());
+    let (one, other) = two(&text(&redis.url(), "1s", false));
     for path in ["/open", "/closed", "/local"] {
         assert_eq!(left(&ask(&one, path, &[]), &path[1..]), Some(9), "{path}");
         assert_eq!(left(&ask(&other, path, &[]), &path[1..]), Some(8), "{path}");

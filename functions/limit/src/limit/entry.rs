@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
-use tidegate_core::{Country, RequestView};
+use tidegate_core::Country;
 
 use crate::key::Part;
 
@@ -101,48 +101,4 @@ fn network(text: &str) -> Option<IpNet> {
     let IpNet::V6(mapped) = network else { return Some(network) };
     let ipv4 = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
     Some(ipv4.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4))
-}
-
-/// Whether as many bits are the same as the prefix has.
-fn contains(network: &IpNet, address: IpAddr) -> bool {
-    let same = match (network.addr(), address) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => (u32::from(one) ^ u32::from(other)).leading_zeros(),
-        (IpAddr::V6(one), IpAddr::V6(other)) => (u128::from(one) ^ u128::from(other)).leading_zeros(),
-        _ => return false,
-    };
-    same >= u32::from(network.prefix_len())
-}
-
-/// What the lists of a limit are looked through with. Entries that follow each other often name the same part, so the last
-/// value is remembered.
-pub(super) struct Lists<'a> {
-    view: &'a RequestView<'a>,
-    route: &'a str,
-    last: Option<(&'a Part, Option<Arc<str>>)>,
-}
-
-impl<'a> Lists<'a> {
-    pub fn new(view: &'a RequestView<'a>, route: &'a str) -> Self {
-        Self { view, route, last: None }
-    }
-
-    /// Whether the request is on a list.
-    pub fn have_one_of(&mut self, entries: &'a [Entry]) -> bool {
-        entries.iter().any(|entry| self.have(entry))
-    }
-
-    fn have(&mut self, entry: &'a Entry) -> bool {
-        match entry {
-            Entry::Network(network) => contains(network, self.view.client.address),
-            Entry::Country(country) => self.view.client.country == Some(*country),
-            Entry::Value(part, value) => self.value(part) == Some(value),
-        }
-    }
-
-    fn value(&mut self, part: &'a Part) -> Option<&Arc<str>> {
-        if self.last.as_ref().is_none_or(|(last, _)| *last != part) {
-            self.last = Some((part, part.value(self.view, self.route)));
-        }
-        self.last.as_ref()?.1.as_ref()
-    }
 }

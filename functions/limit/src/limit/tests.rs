@@ -9,7 +9,7 @@ use crate::key::tests::with;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn entries(entries: &str) -> Vec<Entry> {
+fn entries(entries: &str) -> List {
     entries.split_terminator(' ').map(|entry| Entry::parse(entry).unwrap()).collect()
 }
 
@@ -24,8 +24,8 @@ fn limit() -> Limit {
         missing: Missing::Share,
         cost: 1,
         cost_from: None,
-        allow: Vec::new(),
-        deny: Vec::new(),
+        allow: List::default(),
+        deny: List::default(),
         is_shadow: false,
         max_delay: Duration::ZERO,
         store: StoreKind::Memory,
@@ -203,7 +203,7 @@ proptest! {
             (IpNet::new(v4, 0), IpAddr::from(other.to_be_bytes()).to_canonical()),
         ] {
             let network = network.unwrap();
-            let limit = Limit { allow: vec![Entry::Network(network)], ..limit() };
+            let limit = Limit { allow: List::from_iter([Entry::Network(network)]), ..limit() };
             let is_allowed = judged(&limit, &format!("{client} a")) == "Allowed";
             prop_assert_eq!(is_allowed, network.contains(&client), "{} of {}", client, network);
         }

@@ -1,15 +1,14 @@
 //! A Redis that is away, silent or strange costs nothing but its hits. With a real one, which is started for each test:
 //! `cargo test -p tidegate-host --lib cache::redis -- --include-ignored`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 
-use tempfile::TempDir;
 use tidegate_cache::Marker;
 
 use super::*;
 use crate::cache::record::tests::{record, seen};
+use crate::redis::tests::{Server, serve_with, stall};
 
 const TIMEOUT: Duration = Duration::from_millis(20);
 
@@ -23,20 +22,7 @@ fn options(port: u16, timeout: Duration) -> Options {
 
 /// A tier on a listener that does this with each connection.
 fn on(timeout: Duration, serve: impl Fn(TcpStream) + Send + Clone + 'static) -> Redis {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let serve = serve.clone();
-            thread::spawn(move || serve(stream));
-        }
-    });
-    Redis::open(options(port, timeout)).unwrap()
-}
-
-/// Reads on and on, and says nothing.
-fn stall(mut stream: TcpStream) {
-    let _ = io::copy(&mut stream, &mut io::sink());
+    Redis::open(options(serve_with(serve), timeout)).unwrap()
 }
 
 #[test]
@@ -161,55 +147,8 @@ fn it_is_kept_while_it_may_be_used() {
     assert_eq!(expires_in(&Kept::Marker(Arc::new(Marker::default()))), EXPIRES_IN[1]);
 }
 
-/// A redis-server, killed when this is dropped.
-struct Server {
-    child: Child,
-    port: u16,
-    _folder: TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self::start_on(port)
-    }
-
-    fn start_on(port: u16) -> Self {
-        let folder = TempDir::new().unwrap();
-        let mut child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.contains("Ready to accept connections")), "it did not start");
-        // Or else it would end when it has filled the pipe.
-        thread::spawn(move || lines.for_each(drop));
-        Self { child, port, _folder: folder }
-    }
-
-    fn open(&self) -> Redis {
-        Redis::open(options(self.port, Duration::from_secs(10))).unwrap()
-    }
-
-    /// Asks it, beside the tier.
-    fn ask<T: redis::FromRedisValue>(&self, command: &str, name: &str, arguments: &[&[u8]]) -> T {
-        let mut connection = redis::Client::open(("127.0.0.1", self.port)).unwrap().get_connection().unwrap();
-        redis::cmd(command).arg(name).arg(arguments).query(&mut connection).unwrap()
-    }
-
-    fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn open(server: &Server) -> Redis {
+    Redis::open(options(server.port, Duration::from_secs(10))).unwrap()
 }
 
 impl Redis {
@@ -236,7 +175,7 @@ fn full_name(n: u64) -> String {
 #[ignore = "needs redis-server"]
 async fn what_is_stored_is_found_by_all_edges_until_it_is_removed() {
     let server = Server::start();
-    let (here, there) = (server.open(), server.open());
+    let (here, there) = (open(&server), open(&server));
     let other = Redis::open(Options { prefix: "other:".to_owned(), ..options(server.port, TIMEOUT) }).unwrap();
     assert!(here.get(&key(1)).await.is_none());
     let body = vec![7; 1 << 20];
@@ -261,7 +200,7 @@ async fn what_is_stored_is_found_by_all_edges_until_it_is_removed() {
 #[ignore = "needs redis-server"]
 async fn what_is_damaged_or_of_another_key_is_a_miss() {
     let server = Server::start();
-    let redis = server.open();
+    let redis = open(&server);
     redis.put(&key(1), &record("", b"one", 1));
     redis.settled().await;
     let bytes: Vec<u8> = server.ask("GET", &full_name(1), &[]);
@@ -283,7 +222,7 @@ async fn what_is_damaged_or_of_another_key_is_a_miss() {
 async fn a_server_that_is_killed_and_comes_back_is_used_again_and_what_was_removed_is_not_there() {
     let server = Server::start();
     let port = server.port;
-    let redis = server.open();
+    let redis = open(&server);
     for n in 0..4 {
         redis.put(&key(n), &record("", b"old", n));
     }
@@ -304,7 +243,7 @@ async fn a_server_that_is_killed_and_comes_back_is_used_again_and_what_was_remov
     let _: () = server.ask("SET", &full_name(1), &[&old]);
     let _: () = server.ask("SET", &full_name(2), &[&older]);
     let asking = async {
-        while !redis.shared.breaker().is_closed() {
+        while !redis.shared.gate.is_closed() {
             assert!(redis.get(&key(0)).await.is_none());
             assert!(redis.get(&key(1)).await.is_none());
             assert!(redis.get(&key(2)).await.is_none());
@@ -354,7 +293,7 @@ async fn a_server_that_is_stopped_and_goes_on_is_used_again_over_a_new_connectio
 #[ignore = "needs redis-server"]
 async fn a_server_without_memory_refuses_and_what_was_there_is_removed() {
     let server = Server::start();
-    let redis = server.open();
+    let redis = open(&server);
     redis.put(&key(1), &record("", b"old", 1));
     redis.settled().await;
     let _: () = server.ask("CONFIG", "SET", &[b"maxmemory", b"1"]);
@@ -369,7 +308,7 @@ async fn a_server_without_memory_refuses_and_what_was_there_is_removed() {
 #[ignore = "needs redis-server"]
 async fn many_threads_share_one_connection() {
     let server = Server::start();
-    let redis = Arc::new(server.open());
+    let redis = Arc::new(open(&server));
     let threads: Vec<_> = (0..4_u64)
         .map(|thread| {
             let redis = redis.clone();
