@@ -140,9 +140,10 @@ impl Lease {
         older
     }
 
-    /// The store did not answer.
-    pub fn give_up(&mut self) {
+    /// The store did not answer; or it was not asked after all, and still has to get what was `unsent`.
+    pub fn give_up(&mut self, unsent: Option<Unused>) {
         self.is_asking = false;
+        self.unused = self.unused.or(unsent);
     }
 
     /// Gives back what a request has taken at a moment, if it was from this slice. Otherwise it is lost.
@@ -162,6 +163,12 @@ impl Lease {
     /// What is there, as far as the node knows.
     pub fn peek(&self, terms: &LeaseTerms, now: Moment) -> Verdict {
         self.verdict(terms, now, Decision::Spared)
+    }
+
+    /// The verdict of a take that the store has refused.
+    pub fn refuse(&self, terms: &LeaseTerms, now: Moment, cost: u32) -> Verdict {
+        let wait = self.refused_for(terms, now, cost).unwrap_or_default();
+        self.verdict(terms, now, Decision::Refused(wait))
     }
 
     /// When to look for what is unused; or, if there is nothing, whether it [may be forgotten](Self::is_over).

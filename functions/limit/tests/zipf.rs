@@ -1,9 +1,15 @@
-//! The sliding-window counter, judged against the log over a day of traffic.
+//! The sliding-window counter, judged against the log over days of traffic:
+//! `cargo test -p tidegate-limit --release -- --ignored zipf --nocapture`.
 //!
-//! `cargo test -p tidegate-limit --release -- --ignored zipf --nocapture` prints what came of it.
+//! There are three questions. *Is this client above its rate?* is Cloudflare's, who had 0.003 % wrong answers: 0.006 % here
+//! under a limit that is seldom reached. Each time that a client crosses its limit some answers are wrong, at most about a
+//! quarter of the limit, so it is 0.08 to 0.24 % where many stay close to it all day. *How many get through?* As many as by
+//! the log, within 0.2 %; but in one period it may be almost twice the quota, if the client has waited for the end of a
+//! window. *Does the same request get through?* Of those who ask for more than they get, often not: both refuse most of it,
+//! but by turns, as any two algorithms would.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use tidegate_limit::{Moment, Quota, State};
@@ -16,42 +22,25 @@ const SLOTS_A_SECOND: u64 = 10_000;
 const PAGE_NS: u64 = 2 * SECOND_NS;
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// A day of requests. It is made of whole numbers and divisions by one seed, so it is the same everywhere: a recording.
-struct Day {
+/// Days of requests. They are made of whole numbers, sums and divisions, by the number of the day, so they are the same
+/// everywhere: recordings.
+struct Traffic {
     name: &'static str,
-    seed: u64,
     /// Clients; how often each asks for a page is by Zipf's law, with exponent 1.
     clients: u32,
     /// Pages asked for, in a second of the mean: by day 1.6 times as many, by night 0.4 times.
     pages_a_second: f64,
     /// A page brings with it up to so many further requests.
     further_max: u64,
-    /// How often a client, any of them, runs wild: for 1 to 15 minutes it sends 5 to 60 requests a second.
+    /// How often in a day a client, any of them, runs wild: for 1 to 15 minutes it sends 1 to 256 requests a second, as
+    /// often between 1 and 2 as between 128 and 256.
     floods: u64,
-    /// What tells this day from others: of all moments and clients.
-    digest: u64,
 }
 
-const DAYS: [Day; 2] = [
-    Day {
-        name: "pages",
-        seed: 1,
-        clients: 100_000,
-        pages_a_second: 42.0,
-        further_max: 9,
-        floods: 30,
-        digest: 0,
-    },
-    Day {
-        name: "calls",
-        seed: 2,
-        clients: 100_000,
-        pages_a_second: 231.0,
-        further_max: 0,
-        floods: 30,
-        digest: 0,
-    },
-];
+/// 20 million requests a day; in the busiest minutes of the busiest client about 1850.
+const CALLS: Traffic = Traffic { name: "calls", clients: 100_000, pages_a_second: 231.0, further_max: 0, floods: 20 };
+/// The same, but 5.5 at a time.
+const PAGES: Traffic = Traffic { name: "pages", pages_a_second: 42.0, further_max: 9, ..CALLS };
 
 /// SplitMix64 (G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 struct Random(u64);
@@ -75,10 +64,10 @@ impl Random {
     }
 }
 
-impl Day {
-    /// All requests in their order: moments in nanoseconds, and clients.
-    fn replay(&self, mut each: impl FnMut(u64, u32)) {
-        let mut random = Random(self.seed);
+impl Traffic {
+    /// All requests of a day in their order: moments in nanoseconds, and clients.
+    fn replay(&self, day: u64, mut each: impl FnMut(u64, u32)) {
+        let mut random = Random(day);
         let shares = self.shares();
         let mut later = BinaryHeap::new();
         for _ in 0..self.floods {
@@ -124,7 +113,7 @@ impl Day {
         let client = random.below(u64::from(self.clients)) as u32;
         let mut at = random.below(DAY_S * SECOND_NS);
         let until = at + SECOND_NS * (60 + random.below(14 * 60));
-        let gap_ns = SECOND_NS / (5 + random.below(56));
+        let gap_ns = (SECOND_NS >> random.below(8)) * 128 / (128 + random.below(128));
         while at < until {
             later.push(Reverse((at, client)));
             at += random.below(2 * gap_ns) + 1;
@@ -169,78 +158,109 @@ struct Client {
     counter: State,
     log: State,
     /// What the counter let through.
-    let_through: State,
+    let_through: Last,
     asked_counter: State,
-    asked_log: State,
+    /// What it asked for.
+    asked: Last,
 }
 
-fn judge(day: &Day, limit: u32) -> Judged {
+/// What there was in the last period.
+#[derive(Default)]
+struct Last(VecDeque<u64>);
+
+impl Last {
+    fn add(&mut self, at: u64) {
+        self.0.push_back(at);
+    }
+
+    fn count(&mut self, now: u64) -> u32 {
+        while self.0.front().is_some_and(|at| now - at >= PERIOD.as_nanos() as u64) {
+            self.0.pop_front();
+        }
+        self.0.len() as u32
+    }
+}
+
+fn judge(traffic: &Traffic, day: u64, limit: u32, judged: &mut Judged) {
     let counter = Quota::sliding_window(limit, PERIOD).unwrap();
     let log = Quota::sliding_log(limit, PERIOD).unwrap();
-    // To count only: nothing here is that much.
-    let counting_counter = Quota::sliding_window(Quota::WINDOW_MAX, PERIOD).unwrap();
-    let counting_log = Quota::sliding_log(Quota::LOG_MAX, PERIOD).unwrap();
+    // It only counts: nobody asks for that much.
+    let counting = Quota::sliding_window(Quota::WINDOW_MAX, PERIOD).unwrap();
     let new = || Client {
         counter: State::new(&counter),
         log: State::new(&log),
-        let_through: State::new(&counting_log),
-        asked_counter: State::new(&counting_counter),
-        asked_log: State::new(&counting_log),
+        let_through: Last::default(),
+        asked_counter: State::new(&counting),
+        asked: Last::default(),
     };
-    let mut clients: Vec<_> = (0..day.clients).map(|_| new()).collect();
-    let mut judged = Judged::default();
-    day.replay(|at, client| {
+    let mut clients: Vec<_> = (0..traffic.clients).map(|_| new()).collect();
+    traffic.replay(day, |at, client| {
         judged.requests += 1;
         judged.digest = (judged.digest.rotate_left(5) ^ at ^ u64::from(client)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (client, now) = (&mut clients[client as usize], Moment::from_nanos(at));
         let takes = |state: &mut State, quota: &Quota| state.take(quota, now, 1, Duration::ZERO).is_taken();
-        // How many there are with this one.
-        let counts = |state: &mut State, quota: &Quota| {
-            assert!(takes(state, quota), "more than can be counted");
-            quota.count() - state.peek(quota, now).remaining
-        };
         let by_log = takes(&mut client.log, &log);
         let by_counter = takes(&mut client.counter, &counter);
-        let before = counting_log.count() - client.let_through.peek(&counting_log, now).remaining;
+        let is_full = client.let_through.count(at) >= limit;
         if by_counter {
-            judged.at_most = judged.at_most.max(counts(&mut client.let_through, &counting_log));
+            client.let_through.add(at);
         }
+        client.asked.add(at);
+        let is_above = client.asked.count(at) > limit;
+        assert!(takes(&mut client.asked_counter, &counting));
+        let is_said_above = counting.count() - client.asked_counter.peek(&counting, now).remaining > limit;
         judged.refused += u64::from(!by_log);
         judged.differs += u64::from(by_log != by_counter);
         judged.admitted[0] += u64::from(by_counter);
         judged.admitted[1] += u64::from(by_log);
-        judged.over += u64::from(by_counter && before >= limit);
-        judged.under += u64::from(!by_counter && before < limit);
-        let is_above = counts(&mut client.asked_log, &counting_log) > limit;
-        let is_said_above = counts(&mut client.asked_counter, &counting_counter) > limit;
+        judged.over += u64::from(by_counter && is_full);
+        judged.under += u64::from(!by_counter && !is_full);
+        judged.at_most = judged.at_most.max(client.let_through.count(at));
         judged.missed += u64::from(is_above && !is_said_above);
         judged.accused += u64::from(is_said_above && !is_above);
     });
-    judged
 }
 
 #[test]
-#[ignore = "a day of traffic takes minutes, and an optimised build"]
+#[ignore = "days of traffic take minutes, and an optimised build"]
 fn zipf() {
-    println!("| day | limit | requests | refused | differs | over | under | at most | let through | missed | accused |");
-    for day in &DAYS {
-        for limit in [30, 100, 300, 600, 1000, 2000, 3000] {
-            let judged = judge(day, limit);
-            let part = |count: u64| format!("{:.4} %", 100.0 * count as f64 / judged.requests as f64);
-            println!(
-                "| {} | {limit}/m | {} {:016x} | {} | {} | {} | {} | {:.3} | {:.4} | {} | {} |",
-                day.name,
-                judged.requests,
-                judged.digest,
-                part(judged.refused),
-                part(judged.differs),
-                part(judged.over),
-                part(judged.under),
-                f64::from(judged.at_most) / f64::from(limit),
-                judged.admitted[0] as f64 / judged.admitted[1] as f64,
-                part(judged.missed),
-                part(judged.accused),
-            );
-        }
+    println!("| requests | limit | days | refused | differs | over | under | at most | let through | missed | accused |");
+    // What limits are for: twice what the busiest client asks for when it is busiest, so that those who run wild are
+    // refused, 1 % of all.
+    let week = judge_days(&CALLS, 4000, 7);
+    judge_days(&PAGES, 4000, 1);
+    // What is harder: 5 % are refused, and there always are clients that ask for just about what they may. And a limit
+    // that is much too low, by which a fifth is refused.
+    for limit in [700, 100] {
+        judge_days(&CALLS, limit, 1);
+        judge_days(&PAGES, limit, 1);
+    }
+    assert_eq!(week.digest, 0xc98d_f914_31b2_4871, "these are not the days that were recorded");
+    assert!((week.missed + week.accused) * 10_000 < week.requests, "0.01 % are wrong");
+}
+
+fn judge_days(traffic: &Traffic, limit: u32, days: u64) -> Judged {
+    let mut judged = Judged::default();
+    (1..=days).for_each(|day| judge(traffic, day, limit, &mut judged));
+    judged.print(traffic.name, limit, days);
+    judged
+}
+
+impl Judged {
+    fn print(&self, name: &str, limit: u32, days: u64) {
+        let part = |count: u64| format!("{:.4} %", 100.0 * count as f64 / self.requests as f64);
+        println!(
+            "| {} {name} {:016x} | {limit}/m | {days} | {} | {} | {} | {} | {:.3} | {:.4} | {} | {} |",
+            self.requests,
+            self.digest,
+            part(self.refused),
+            part(self.differs),
+            part(self.over),
+            part(self.under),
+            f64::from(self.at_most) / f64::from(limit),
+            self.admitted[0] as f64 / self.admitted[1] as f64,
+            part(self.missed),
+            part(self.accused),
+        );
     }
 }

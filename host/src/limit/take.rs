@@ -1,8 +1,8 @@
 //! One request, counted by all of its limits: in memory first, for that costs nothing, then in Redis, in one round trip.
 //! What is refused there gives back what was taken here.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use tidegate_limit::{Algorithm, Count, Counted, Moment, Need, Quota, StoreKind, Take, Verdict, WhenDown};
 
@@ -62,7 +62,9 @@ impl Limiters {
         } else {
             counter.in_both().await;
         }
-        let Counter { verdicts, mut taken, .. } = counter;
+        let verdicts = mem::take(&mut counter.verdicts);
+        // From here on nothing is given back by itself but what is in flight.
+        let mut taken = mem::take(&mut counter.taken);
         taken.retain(|taken| taken.quota.algorithm() == Algorithm::Concurrency);
         let permit = (!taken.is_empty()).then(|| {
             let (limiters, count) = (Arc::clone(self), Arc::clone(count));
@@ -83,7 +85,7 @@ impl Limiters {
     }
 }
 
-/// A count under way.
+/// A count under way. Dropped before its end, for the client is gone, it gives back what it has taken.
 struct Counter<'a> {
     limiters: &'a Limiters,
     count: &'a Count,
@@ -106,17 +108,11 @@ impl Counter<'_> {
         self.taken.extend(taken.map(|(index, (take, _))| Taken { index, place: Place::Memory, quota: take.quota }));
     }
 
-    /// Of several quotas of which one is enough, those that are where the first one is are asked first.
     async fn in_both(&mut self) {
         self.verdicts = vec![Verdict::SPARED; self.count.takes.len()];
-        let enforced = self.count.takes.iter().find(|take| !take.is_shadow);
-        let first = match enforced.map(|take| self.limiters.place(take)) {
-            Some(Place::Redis) if self.count.need == Need::Any => [Place::Redis, Place::Memory],
-            _ => [Place::Memory, Place::Redis],
-        };
         let mut is_enough = false;
-        for place in first {
-            let part = self.part(place, is_enough);
+        for (place, indices) in self.turns() {
+            let part = self.part(indices, is_enough);
             if part.indices.is_empty() {
                 continue;
             }
@@ -132,11 +128,31 @@ impl Counter<'_> {
         }
     }
 
-    /// What is counted in one place. Where one quota is enough and was there, the others are not asked.
-    fn part(&self, place: Place, is_enough: bool) -> Part {
-        let takes = self.count.takes.iter().enumerate();
-        let here = takes.filter(|(_, take)| self.limiters.place(take) == place && (take.is_shadow || !is_enough));
-        let (indices, takes) = here.map(|(index, take)| (index, take.clone())).unzip();
+    /// What is asked when: where all are needed, memory before Redis; where one is enough, in their order, those together
+    /// that follow each other in one place.
+    fn turns(&self) -> Vec<(Place, Vec<usize>)> {
+        let places = self.count.takes.iter().map(|take| self.limiters.place(take)).enumerate();
+        let mut turns: Vec<(Place, Vec<usize>)> = match self.count.need {
+            Need::All => vec![(Place::Memory, Vec::new()), (Place::Redis, Vec::new())],
+            Need::Any => Vec::new(),
+        };
+        for (index, place) in places {
+            let turn = match self.count.need {
+                Need::All => turns.iter_mut().find(|(other, _)| *other == place),
+                Need::Any => turns.last_mut().filter(|(last, _)| *last == place),
+            };
+            match turn {
+                Some((_, indices)) => indices.push(index),
+                None => turns.push((place, vec![index])),
+            }
+        }
+        turns
+    }
+
+    /// What is counted in one turn. Where one quota is enough and was there, the others are not asked.
+    fn part(&self, mut indices: Vec<usize>, is_enough: bool) -> Part {
+        indices.retain(|index| self.count.takes[*index].is_shadow || !is_enough);
+        let takes = indices.iter().map(|index| self.count.takes[*index].clone()).collect();
         Part { indices, count: Count { takes, need: self.count.need } }
     }
 
@@ -201,16 +217,30 @@ impl Counter<'_> {
     /// The request is refused after all: it takes nothing.
     fn give_back(&mut self) {
         let now = self.limiters.now();
-        for Taken { index, place, quota } in self.taken.drain(..) {
+        for Taken { index, place, quota } in mem::take(&mut self.taken) {
             let take = &self.count.takes[index];
             let Some(counting) = self.limiters.get(take.limit) else { continue };
             let cost = take.cost.min(quota.at_once());
-            match (place, &self.limiters.limits.redis) {
-                (Place::Redis, Some(redis)) => redis.give_back(&counting.name, &take.key, &quota, cost),
-                _ => counting.memory().give_back(&take.key, &quota, self.now, now, cost),
-            }
-            let spared = Verdict { remaining: self.verdicts[index].remaining.saturating_add(cost), ..Verdict::SPARED };
-            self.verdicts[index] = spared;
+            let left = match (place, &self.limiters.limits.redis) {
+                (Place::Redis, Some(redis)) => {
+                    redis.give_back(&counting.name, &take.key, &quota, cost);
+                    Verdict { remaining: self.verdicts[index].remaining.saturating_add(cost), ..Verdict::SPARED }
+                }
+                _ => {
+                    counting.memory().give_back(&take.key, &quota, self.now, now, cost);
+                    counting.memory().peek(&take.key, &quota, now)
+                }
+            };
+            self.verdicts[index] = left;
+        }
+    }
+}
+
+impl Drop for Counter<'_> {
+    fn drop(&mut self) {
+        if !self.taken.is_empty() {
+            self.verdicts.resize(self.count.takes.len(), Verdict::SPARED);
+            self.give_back();
         }
     }
 }

@@ -13,117 +13,122 @@ use http::{HeaderMap, Method};
 use tidegate_core::{Client, RequestView, Source};
 use tidegate_host::limit::memory::{Memory, take_all};
 use tidegate_limit::{
-    Algorithm, Count, Judged, Key, Limit, LimitId, Missing, Moment, Need, Quota, Recipe, StoreKind, Verdict, WhenDown,
+    Algorithm, Count, Counted, Judged, Key, Limit, LimitId, Missing, Moment, Need, Quota, Recipe, StoreKind, Verdict,
+    WhenDown,
 };
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const MAX_KEYS: u32 = 200_000;
-const KEYS: usize = 100_000;
+const CLIENTS: u64 = 100_000;
 const PERIOD: Duration = Duration::from_secs(1);
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     whole_decisions(&mut criterion);
-    one_core(&mut criterion);
+    takes(&mut criterion);
     two_cores(&mut criterion);
     criterion.final_summary();
 }
 
 /// From the request to the verdict: who it is, in words, the clock and the take.
 fn whole_decisions(criterion: &mut Criterion) {
-    let headers = HeaderMap::new();
-    let client = Client::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x1234, 0x5678, 1, 2, 3, 4)));
-    let view = RequestView {
-        method: &Method::GET,
-        is_https: true,
-        host: "shop.example",
-        path: "/api/items",
-        query: None,
-        headers: &headers,
-        client: &client,
+    let mut decide = |name: &str, quotas: &[Quota], clients: u64| {
+        let (edge, mut random) = (Edge::new(quotas), Random(1));
+        criterion.bench_function(name, |bencher| bencher.iter(|| edge.decide(random.below(clients))));
     };
-    let start = Instant::now();
-    let mut decide = |name: &str, limits: &[Limit]| {
-        let memories: Vec<_> = limits.iter().map(|limit| memory(limit.quota.algorithm())).collect();
-        criterion.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let judged =
-                    limits.iter().enumerate().map(|(id, limit)| limit.judge(LimitId(id), black_box(&view), "api"));
-                let takes = judged.filter_map(|judged| match judged {
-                    Judged::Take(take) => Some(take),
-                    _ => None,
-                });
-                let count = Count { takes: takes.collect(), need: Need::All };
-                take_all(&count, |id| memories.get(id.0), Moment::default() + start.elapsed())
-            });
-        });
-    };
-    decide("whole decision, a limit that lets through", &[limit(gcra(1_000_000))]);
-    decide("whole decision, a limit that refuses", &[limit(gcra(1))]);
-    decide("whole decision, two limits", &[limit(gcra(1_000_000)), limit(gcra(500_000))]);
+    decide("decision, lets through", &[gcra(1_000_000)], 1);
+    decide("decision, refuses", &[gcra(1)], 1);
+    decide("decision, two limits", &[gcra(1_000_000), gcra(500_000)], 1);
+    decide("decision, any of 100000 clients", &[gcra(1_000)], CLIENTS);
 }
 
-fn one_core(criterion: &mut Criterion) {
+fn takes(criterion: &mut Criterion) {
     for algorithm in [Algorithm::Gcra, Algorithm::SlidingWindow, Algorithm::SlidingLog] {
-        let (memory, quota, key) = (memory(algorithm), quota(algorithm), &keys(1)[0]);
+        let (memory, quota, key) = (memory(algorithm), quota(algorithm), key(1));
         let mut clock = Clock::default();
-        criterion.bench_function(&format!("take, {}, one key", algorithm.as_str()), |bencher| {
-            bencher.iter(|| take(&memory, black_box(key), &quota, clock.tick()));
+        criterion.bench_function(&format!("take, {}", algorithm.as_str()), |bencher| {
+            bencher.iter(|| take(&memory, black_box(&key), &quota, clock.tick()));
         });
     }
-    let (memory, quota, key) = (memory(Algorithm::Concurrency), quota(Algorithm::Concurrency), &keys(1)[0]);
-    criterion.bench_function("take and land, concurrency, one key", |bencher| {
+    let (memory, quota, key) = (memory(Algorithm::Concurrency), quota(Algorithm::Concurrency), key(1));
+    criterion.bench_function("take and land, concurrency", |bencher| {
         bencher.iter(|| {
-            let verdict = take(&memory, black_box(key), &quota, Moment::default());
-            memory.land(key, 1);
+            let verdict = take(&memory, black_box(&key), &quota, Moment::default());
+            memory.land(&key, 1);
             verdict
         });
     });
-    for algorithm in [Algorithm::Gcra, Algorithm::SlidingWindow] {
-        let (memory, quota, keys) = (self::memory(algorithm), self::quota(algorithm), keys(KEYS));
-        let (mut clock, mut random) = (Clock::default(), Random(1));
-        criterion.bench_function(&format!("take, {}, {KEYS} keys", algorithm.as_str()), |bencher| {
-            bencher.iter(|| take(&memory, &keys[random.below(KEYS)], &quota, clock.tick()));
-        });
-    }
-    let (full, quota, keys) = (Memory::new(Algorithm::Gcra, 10_000, PERIOD), gcra(1), keys(KEYS));
-    let mut next = 0;
-    criterion.bench_function("take, gcra, newcomers to a full table", |bencher| {
-        bencher.iter(|| {
-            next += 1;
-            take(&full, &keys[next % KEYS], &quota, Moment::default())
-        });
+    let (full, quota) = (Memory::new(Algorithm::Gcra, 10_000, PERIOD), gcra(1));
+    let mut newcomers = (0..u64::MAX).map(self::key);
+    criterion.bench_function("make a key and take, newcomers to a full table", |bencher| {
+        bencher.iter(|| newcomers.next().map(|key| take(&full, &key, &quota, Moment::default())));
     });
 }
 
 fn two_cores(criterion: &mut Criterion) {
-    let (quota, keys) = (quota(Algorithm::Gcra), keys(KEYS));
-    let shared = memory(Algorithm::Gcra);
-    let mut together =
-        |name: &str, memory: &Memory, quota: Quota, key: &(dyn Fn(usize, &mut Random) -> usize + Sync)| {
-            criterion.bench_function(name, |bencher| {
-                bencher.iter_custom(|rounds| {
-                    on_two_cores(|thread| {
-                        let (mut clock, mut random) = (Clock::default(), Random(thread as u64 + 1));
-                        for _ in 0..rounds {
-                            black_box(take(memory, &keys[key(thread, &mut random)], &quota, clock.tick()));
-                        }
-                    })
-                });
+    let mut together = |name: &str, quota: Quota, client: &(dyn Fn(u64, &mut Random) -> u64 + Sync)| {
+        let edge = Edge::new(&[quota]);
+        criterion.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| {
+                on_two_cores(|thread| {
+                    let mut random = Random(rounds + thread);
+                    for _ in 0..rounds {
+                        black_box(edge.decide(client(thread, &mut random)));
+                    }
+                })
             });
+        });
+    };
+    together("decision, two cores, a client each", gcra(1_000_000), &|thread, _| thread);
+    together("decision, two cores, the same client", gcra(1_000_000), &|_, _| 0);
+    together("decision, two cores, the same client refused", gcra(1), &|_, _| 0);
+    together("decision, two cores, any of 100000 clients", gcra(1_000), &|_, random| random.below(CLIENTS));
+    together("decision, two cores, newcomers to a full table", gcra(1), &|_, random| random.below(u64::MAX));
+}
+
+/// What decides: limits by client.
+struct Edge {
+    limits: Vec<Limit>,
+    memories: Vec<Memory>,
+    headers: HeaderMap,
+    began: Instant,
+}
+
+impl Edge {
+    fn new(quotas: &[Quota]) -> Self {
+        Self {
+            limits: quotas.iter().copied().map(limit).collect(),
+            memories: quotas.iter().map(|quota| memory(quota.algorithm())).collect(),
+            headers: HeaderMap::new(),
+            began: Instant::now(),
+        }
+    }
+
+    fn decide(&self, client: u64) -> Counted {
+        let client = Client::new(IpAddr::V6(Ipv6Addr::from(u128::from(client) << 64)));
+        let view = RequestView {
+            method: &Method::GET,
+            is_https: true,
+            host: "shop.example",
+            path: "/api/items",
+            query: None,
+            headers: &self.headers,
+            client: &client,
         };
-    together("two cores, the same key", &shared, quota, &|_, _| 0);
-    together("two cores, the same key, refused", &memory(Algorithm::Gcra), gcra(1), &|_, _| 0);
-    together("two cores, a key each", &shared, quota, &|thread, _| thread);
-    together("two cores, any of 100000 keys", &shared, quota, &|_, random| random.below(KEYS));
-    let full = Memory::new(Algorithm::Gcra, 10_000, PERIOD);
-    together("two cores, newcomers to a full table", &full, gcra(1), &|_, random| random.below(KEYS));
+        let judged = self.limits.iter().enumerate().map(|(id, limit)| limit.judge(LimitId(id), &view, "api"));
+        let takes = judged.filter_map(|judged| match judged {
+            Judged::Take(take) => Some(take),
+            _ => None,
+        });
+        let count = Count { takes: takes.collect(), need: Need::All };
+        take_all(&count, |id| self.memories.get(id.0), Moment::default() + self.began.elapsed())
+    }
 }
 
 /// The time until both are done.
-fn on_two_cores(work: impl Fn(usize) + Sync) -> Duration {
+fn on_two_cores(work: impl Fn(u64) + Sync) -> Duration {
     let barrier = Barrier::new(2);
     thread::scope(|scope| {
         let (barrier, work) = (&barrier, &work);
@@ -148,11 +153,9 @@ fn memory(algorithm: Algorithm) -> Memory {
     Memory::new(algorithm, MAX_KEYS, PERIOD)
 }
 
-/// Clients, as they stand in keys.
-fn keys(len: usize) -> Vec<Key> {
-    (0..len)
-        .map(|number| Key::from_text(&format!("client=2001:db8:{:x}:{:x}::/64", number >> 16, number & 0xffff)))
-        .collect()
+/// A client, as it stands in keys.
+fn key(number: u64) -> Key {
+    Key::from_text(&format!("client=2001:db8:{:x}:{:x}::/64", number >> 16, number & 0xffff))
 }
 
 /// One that lets everything through.
@@ -206,10 +209,10 @@ impl Clock {
 struct Random(u64);
 
 impl Random {
-    fn below(&mut self, len: usize) -> usize {
+    fn below(&mut self, max: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 as usize % len
+        self.0 % max
     }
 }

@@ -18,9 +18,9 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// Clients. A build that is not optimised takes too long for all of them.
-const CLIENTS: u32 = if cfg!(debug_assertions) { 150_000 } else { 1_000_000 };
+const CLIENTS: u32 = if cfg!(debug_assertions) { 90_000 } else { 1_000_000 };
 /// Keys that are kept, for each limit.
-const KEYS: u32 = 10_000;
+const KEYS: u32 = 5_000;
 /// Those who have used all they have. A flood that could push them out would be a way around every limit.
 const REFUSED: u32 = 100;
 const BATCH: u32 = 250;
@@ -105,6 +105,13 @@ fn all_are_refused(host: &Host, path: &str) {
     }
 }
 
+/// Memory of its own, in bytes. Whether its code is in memory is the system's affair.
+fn memory(host: &Host) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+}
+
 /// Kept keys and forgotten ones.
 fn keys(host: &Host, limit: &str) -> (f64, f64) {
     let metrics = host.metrics();
@@ -113,9 +120,10 @@ fn keys(host: &Host, limit: &str) -> (f64, f64) {
 }
 
 fn a_flood_of_keys_costs_bounded_memory() {
-    // Of each key there are some words in a table; the rest is what connections and allocators need.
-    const KEY_BYTES: u64 = 512;
-    const SLACK: u64 = 16 << 20;
+    // Of each key there are some words in a table, and of a log a few more. The rest is what connections need. Were all
+    // keys kept, it would be several times as much.
+    const KEY_BYTES: u64 = 400;
+    const SLACK: u64 = 2 << 20;
     let host = edge(text()).start();
     for path in ["/gcra", "/window", "/log"] {
         for number in 0..REFUSED {
@@ -126,11 +134,11 @@ fn a_flood_of_keys_costs_bounded_memory() {
         }
         // Once through all that a batch needs.
         flood(&host, CONNECTIONS * BATCH, path, |number| format!("x-forwarded-for: {}", client(number)));
-        let (before, _) = host.memory();
+        let before = memory(&host);
         let started = Instant::now();
         flood(&host, CLIENTS / 3, path, |number| format!("x-forwarded-for: {}", client(number)));
         let took = started.elapsed();
-        let (after, _) = host.memory();
+        let after = memory(&host);
         all_are_refused(&host, path);
         let grown = after.saturating_sub(before);
         let (kept, forgotten) = keys(&host, &path[1..]);
@@ -140,7 +148,8 @@ fn a_flood_of_keys_costs_bounded_memory() {
             grown >> 10
         );
         assert!(grown < u64::from(KEYS) * KEY_BYTES + SLACK, "{grown} bytes more");
-        assert!(kept <= f64::from(KEYS) && kept >= f64::from(KEYS) / 2.0, "{kept}");
+        // Each of the parts of a table may have one more.
+        assert!((0.5..1.01).contains(&(kept / f64::from(KEYS))), "{kept}");
         assert!(kept + forgotten >= f64::from(CLIENTS / 3), "{kept} and {forgotten}");
     }
     // They are still told apart from those who came before.
@@ -160,9 +169,9 @@ fn a_flood_of_long_keys_costs_bounded_memory() {
     let host = edge(text).start();
     let fields = |number: u32| format!("x-user: {number}{}", "k".repeat(LENGTH));
     flood(&host, CONNECTIONS * BATCH, "/few", fields);
-    let (before, _) = host.memory();
+    let before = memory(&host);
     flood(&host, clients, "/few", fields);
-    let (after, _) = host.memory();
+    let after = memory(&host);
     let (kept, _) = keys(&host, "few");
     let grown = after.saturating_sub(before);
     eprintln!("limit: {clients} keys of {LENGTH} bytes: {} KiB more, {kept} kept", grown >> 10);

@@ -24,6 +24,8 @@ pub fn tests() -> Vec<Trial> {
         uploads_hold_their_places,
         a_reload_keeps_what_is_in_flight,
         each_client_has_its_own_places,
+        one_place_is_enough_for_one_request_after_the_other,
+        a_reset_forgets_what_is_in_flight,
     )
 }
 
@@ -302,4 +304,40 @@ fn each_client_has_its_own_places() {
     assert_eq!(left(&ask(&host, "/free", &[("x-user", "other")]), "slow"), Some(2));
     // Nor do those that lack it count with them.
     assert_eq!(left(&ask(&host, "/free", &[]), "slow"), Some(2));
+}
+
+/// Whoever has the answer to its end asks again on the same connection, and is not in its own way.
+fn one_place_is_enough_for_one_request_after_the_other() {
+    let server = Server::saying(&"from the origin".repeat(5000));
+    let slow = Slow::start();
+    let keys = "algorithm = \"concurrency\"\nin_flight = 1\nkey = \"header:x-user\"";
+    let host = edge(slow.edge(keys).replace(&slow.server.url(""), &server.url(""))).start();
+    let mut raw = host.raw();
+    for path in ["/free", "/large"].repeat(100) {
+        raw.send(format!("GET {path} HTTP/1.1\r\nhost: a\r\nx-user: one\r\n\r\n"));
+        assert_eq!(raw.answer().status, 200, "{path}");
+    }
+    run(async {
+        let mut connection = client::http2(host.address).await;
+        for path in ["/free", "/large"].repeat(100) {
+            let request = Request::get(format!("http://a{path}")).header("x-user", "other").body(empty()).unwrap();
+            let answer = client::read(connection.send_request(request).await.unwrap()).await;
+            assert_eq!(answer.status, 200, "{path}");
+        }
+    });
+}
+
+fn a_reset_forgets_what_is_in_flight() {
+    let slow = Slow::start();
+    let host = edge(slow.edge(THREE)).start();
+    let mut downloads: Vec<_> = ["/a", "/b", "/c"].map(|path| slow.download(&host, path)).into();
+    is_refused(&ask(&host, "/free", &[]));
+    super::order(&host, "/limits/reset", "{\"limit\": \"slow\"}", &[]).is(200, "{\"reset\":true}\n");
+    assert_eq!(left(&ask(&host, "/free", &[]), "slow"), Some(2));
+    // Those that end now give back no more than was taken.
+    downloads.clear();
+    wait_for("the ends", || (slow.server.closed() >= 3).then_some(()));
+    wait_until_left(&host, 2);
+    downloads.extend(["/d", "/e", "/f"].map(|path| slow.download(&host, path)));
+    is_refused(&ask(&host, "/free", &[]));
 }

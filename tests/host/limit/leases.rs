@@ -32,47 +32,64 @@ fn host(redis: &Redis, keys: &str) -> Host {
 }
 
 fn leases_of_three_hosts_share_a_quota() {
-    const DURATION: Duration = Duration::from_millis(3000);
-    // Of 64 clients 80 %, 15 % and 5 %; then it is another host that is busy.
+    // Rates that few machines reach without optimisation, and for how many seconds the burst is enough: the larger it
+    // is, the longer are leases, and the fewer requests there have to be for one to be rare among them.
+    let is_told = [(4000, 4), (800, 4), (400, 8), (200, 16), (100, 32)].into_iter().any(|(rate, factor)| {
+        let shared = share(Gcra { rate, burst: rate * factor });
+        // Of what is there all was asked for several times.
+        let is_enough = shared.requests > 2 * shared.promised;
+        if is_enough {
+            assert!(shared.used.iter().all(|used| *used >= 0.95), "{:?}", shared.used);
+        }
+        is_enough && shared.asked * 100 <= shared.requests
+    });
+    assert!(is_told, "Redis was asked too often, at whatever rate");
+}
+
+/// What came of a quota that three hosts shared.
+struct Shared {
+    requests: usize,
+    /// How many should have been let through.
+    promised: usize,
+    /// Which part of that was, in each of the two halves.
+    used: [f64; 2],
+    /// How often Redis was asked.
+    asked: usize,
+}
+
+/// Of 64 clients 80 %, 15 % and 5 % ask each of three hosts; then it is another host that is busy.
+fn share(gcra: Gcra) -> Shared {
+    const DURATION: Duration = Duration::from_millis(2500);
     const CLIENTS: [[usize; 3]; 2] = [[51, 10, 3], [3, 10, 51]];
-    for rate in [1000, 500, 250, 125] {
-        let redis = Redis::start();
-        let gcra = Gcra { rate, burst: rate };
-        let keys = format!("rate = \"{rate}/s\"\nburst = {}", gcra.burst);
-        let hosts = [(); 3].map(|()| host(&redis, &keys));
-        let (began, mut outcomes, mut used) = (Instant::now(), Vec::new(), Vec::new());
-        for clients in CLIENTS {
-            let clients: Vec<_> = hosts.iter().map(|host| host.address).zip(clients).collect();
-            let some = hammer_since(began, &clients, "/few", DURATION);
-            assert!(some.iter().all(|outcome| [200, 429].contains(&outcome.status)));
-            // Both begin with all that can be taken at once, or with nothing.
-            let burst = if outcomes.is_empty() { gcra.burst } else { 0 };
-            let promised = Gcra { rate, burst }.promised_in(DURATION);
-            used.push(passes(&some) as f64 / promised);
-            outcomes.extend(some);
-        }
-        outcomes.sort_by_key(|outcome| outcome.sent);
-        let asked = scripts(&redis);
-        let most = gcra.never_exceeded(&outcomes, 1.001);
-        eprintln!(
-            "limit: leases of 3 hosts, {rate}/s and {}: of {} requests {} passed, {:.1} % and {:.1} % of what was promised, \
-             at most {most} in a second; Redis was asked {asked} times, for one in {:.0}",
-            gcra.burst,
-            outcomes.len(),
-            passes(&outcomes),
-            used[0] * 100.0,
-            used[1] * 100.0,
-            outcomes.len() as f64 / asked as f64,
-        );
-        if outcomes.len() < 8 * DURATION.as_secs() as usize * rate as usize {
-            eprintln!("limit: {rate}/s is too fast for this machine");
-            continue;
-        }
-        assert!(asked * 100 <= outcomes.len(), "{asked} of {}", outcomes.len());
-        assert!(used.iter().all(|used| *used >= 0.95), "{used:?}");
-        return;
-    }
-    panic!("this machine is too slow to tell");
+    let redis = Redis::start();
+    let keys = format!("rate = \"{}/s\"\nburst = {}", gcra.rate, gcra.burst);
+    let hosts = [(); 3].map(|()| host(&redis, &keys));
+    let began = Instant::now();
+    let halves = CLIENTS.map(|clients| {
+        let clients: Vec<_> = hosts.iter().map(|host| host.address).zip(clients).collect();
+        hammer_since(began, &clients, "/few", DURATION)
+    });
+    assert!(halves.iter().flatten().all(|outcome| [200, 429].contains(&outcome.status)));
+    // The first begins with all that can be taken at once, the other one with nothing.
+    let promised = [gcra.promised_in(DURATION), Gcra { burst: 0, ..gcra }.promised_in(DURATION)];
+    let used = [0, 1].map(|half| passes(&halves[half]) as f64 / promised[half]);
+    let asked = scripts(&redis);
+    let mut outcomes = halves.concat();
+    outcomes.sort_by_key(|outcome| outcome.sent);
+    let most = gcra.never_exceeded(&outcomes, 1.001);
+    eprintln!(
+        "limit: leases of 3 hosts, {}/s and {}: of {} requests {} passed, {:.1} % and {:.1} % of what was promised, at most \
+         {most} in a second, and {} were promised; Redis was asked {asked} times, for one in {:.0}",
+        gcra.rate,
+        gcra.burst,
+        outcomes.len(),
+        passes(&outcomes),
+        used[0] * 100.0,
+        used[1] * 100.0,
+        gcra.burst + gcra.rate,
+        outcomes.len() as f64 / asked as f64,
+    );
+    Shared { requests: outcomes.len(), promised: (promised[0] + promised[1]) as usize, used, asked }
 }
 
 /// What a host that is gone had taken in advance nobody gets: never more than the quota in sum.

@@ -206,7 +206,7 @@ fn the_command_lists_and_resets() {
 
     for (words, code, told) in [
         (&["limits", "reset", "many"][..], 1, "many"),
-        (&["limits", "reset"], 2, "NAME"),
+        (&["limits", "reset"], 2, "<LIMIT>"),
         (&["limits", "--nonsense"], 2, "nonsense"),
     ] {
         let ended = command(&host, words);

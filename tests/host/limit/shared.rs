@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Redis, Trial, wait_for};
+use harness::{Host, Redis, Trial, wait_for};
 
 use super::in_flight::Slow;
 use super::leases::scripts;
@@ -13,6 +13,8 @@ pub fn tests() -> Vec<Trial> {
         ("hosts_that_share_a_redis_count_together", hosts_that_share_a_redis_count_together),
         ("all_limits_of_a_request_cost_one_round_trip", all_limits_of_a_request_cost_one_round_trip),
         ("what_is_in_redis_expires_by_itself", what_is_in_redis_expires_by_itself),
+        ("limits_in_redis_are_reset_and_explained", limits_in_redis_are_reset_and_explained),
+        ("the_redis_has_metrics", the_redis_has_metrics),
         ("places_in_redis_are_kept_while_their_host_lives", places_in_redis_are_kept_while_their_host_lives),
     ])
 }
@@ -129,4 +131,66 @@ fn places_in_redis_are_kept_while_their_host_lives() {
     drop(downloads);
     // All of them are there again.
     wait_for("all places", || (left(&ask(&other, "/free", &[]), "slow") == Some(1)).then_some(()));
+}
+
+fn limits_in_redis_are_reset_and_explained() {
+    let redis = Redis::start();
+    let limits = [
+        limited("gcra", &format!("rate = \"3/h\"\nkey = \"header:x-user\"\n{SHARED}")),
+        limited("log", "algorithm = \"sliding-log\"\nrate = \"3/h\"\nkey = \"header:x-user\"\nstore = \"redis\""),
+        limited("lease", "rate = \"1000/h\"\nburst = 99\nkey = \"header:x-user\"\nstore = \"redis\"\nlease = true"),
+    ];
+    let text = limits.concat() + &store(&redis.url(), PATIENT);
+    let (one, other) = (edge(&text).start(), edge(&text).start());
+    let status = |host: &Host, path: &str, user: &str| ask(host, path, &[("x-user", user)]).status;
+    let reset = |order: &str| super::order(&one, "/limits/reset", order, &[]).is(200, "{\"reset\":true}\n");
+    for path in ["/gcra", "/log"] {
+        for user in ["a", "b"] {
+            assert_eq!([(); 4].map(|()| status(&one, path, user)), [200, 200, 200, 429]);
+        }
+        // One of them; then all. Other hosts see it.
+        reset(&format!("{{\"limit\": \"{}\", \"key\": \"header:x-user=a\"}}", &path[1..]));
+        assert_eq!((status(&other, path, "a"), status(&other, path, "b")), (200, 429), "{path}");
+        reset(&format!("{{\"limit\": \"{}\"}}", &path[1..]));
+        assert_eq!([(); 4].map(|()| status(&other, path, "b")), [200, 200, 200, 429], "{path}");
+    }
+    while status(&one, "/lease", "a") == 200 {}
+    reset("{\"limit\": \"lease\"}");
+    wait_for("what was reset", || (status(&one, "/lease", "a") == 200).then_some(()));
+
+    // To look at it takes nothing.
+    assert_eq!(status(&one, "/gcra", "c"), 200);
+    for _ in 0..5 {
+        let peeked =
+            super::order(&other, "/limits/peek", r#"{"takes": [{"limit": "gcra", "key": "header:x-user=c"}]}"#, &[]);
+        assert_eq!(
+            (peeked.status, &peeked.json()["takes"][0]["remaining"]),
+            (200, &serde_json::json!(2)),
+            "{peeked:?}"
+        );
+    }
+    assert_eq!(left(&ask(&other, "/gcra", &[("x-user", "c")]), "gcra"), Some(1));
+}
+
+fn the_redis_has_metrics() {
+    let mut redis = Redis::start();
+    let host = edge(limited("few", &format!("rate = \"100/h\"\n{SHARED}")) + &store(&redis.url(), PATIENT)).start();
+    let metric = |name: &str| host.metrics().sum(&format!("tidegate_limit_redis_{name}"), &[]);
+    for _ in 0..5 {
+        assert_eq!(ask(&host, "/few", &[]).status, 200);
+    }
+    assert_eq!((metric("asked_total"), metric("failed_total")), (5.0, 0.0));
+    redis.kill();
+    for _ in 0..50 {
+        assert_eq!(ask(&host, "/few", &[]).status, 503);
+    }
+    assert!(metric("opened_total") >= 1.0 && metric("skipped_total") > 25.0, "{}", host.admin("/metrics").text());
+    assert!(metric("failed_total") + metric("skipped_total") >= 50.0);
+    let limits = host.admin("/limits").json();
+    assert_eq!(limits["limits"][0]["store"], "redis");
+    assert_eq!(limits["limits"][0]["decisions"]["down"], 50, "{limits:#}");
+    assert!(limits["redis"].is_object(), "{limits:#}");
+    // What cannot be reset is not said to be.
+    let answer = super::order(&host, "/limits/reset", "{\"limit\": \"few\"}", &[]);
+    answer.is_problem(503);
 }

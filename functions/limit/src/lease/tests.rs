@@ -47,8 +47,7 @@ impl Pair {
                 if taken > 0 {
                     Verdict { decision: Decision::Taken, ..self.lease.peek(&self.terms, now) }
                 } else {
-                    let Leased::Decided(verdict) = self.lease.take(&self.terms, now, cost) else { panic!() };
-                    verdict
+                    self.lease.refuse(&self.terms, now, cost)
                 }
             }
         }
@@ -154,7 +153,7 @@ fn one_asks_and_the_others_wait() {
     let (mut lease, mut ledger) = (Lease::default(), Ledger::default());
     let Leased::Ask(ask) = lease.take(&terms, at(0), 1) else { panic!() };
     assert_eq!(lease.take(&terms, at(1), 1), Leased::Wait);
-    lease.give_up();
+    lease.give_up(None);
     assert_eq!(lease.take(&terms, at(20), 1), Leased::Ask(ask), "the next one asks");
     let grant = ledger.ask(terms.quota(), at(21), &Ask { want: 10, ..ask });
     // Whoever asked is gone.
@@ -177,7 +176,7 @@ fn a_slice_is_used_until_its_end_since_it_was_asked_for() {
         assert_eq!(is_taken, is_usable, "{answered}, {now}");
         let left = if is_usable { None } else { Some(10) };
         let mut lease = lease.clone();
-        lease.give_up();
+        lease.give_up(None);
         if !is_usable {
             // The question takes it along.
             continue;

@@ -58,8 +58,7 @@ impl Exchange {
         let Some(limiting) = &self.limiting else { return };
         let charges = limiting.takes().filter(|(_, verdict)| verdict.is_taken()).filter_map(|(take, _)| {
             let name = self.pipeline.limit(take.limit)?.cost_from.as_ref()?;
-            let cost = headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok()?;
-            let cost = i64::from(cost) - i64::from(take.cost);
+            let cost = i64::from(cost(headers.get(name)?)?) - i64::from(take.cost);
             (cost != 0).then(|| Charge { limit: take.limit, key: take.key.clone(), quota: take.quota, cost })
         });
         self.charges = charges.collect();
@@ -94,4 +93,12 @@ impl Exchange {
         reply.body = ReplyBody::Whole(body);
         reply.head.headers.insert(RETRY_AFTER, HeaderValue::from(limiting.retry_after_s()));
     }
+}
+
+/// A cost as a response says it: a whole number. What is more than fits is as much as fits.
+fn cost(value: &HeaderValue) -> Option<u32> {
+    let text = value.as_bytes().trim_ascii();
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let digit = |cost: u32, digit: &u8| cost.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
+    is_number.then(|| text.iter().fold(0, digit))
 }

@@ -64,10 +64,14 @@ impl Memory {
         })
     }
 
-    /// What a take would be told, of which nothing is taken.
-    pub fn try_take(&self, key: &Key, quota: &Quota, now: Moment, cost: u32, max_delay: Duration) -> Verdict {
+    /// What is there for a key if a take would not be refused; else how it is refused. Nothing is taken.
+    pub fn ask(&self, key: &Key, quota: &Quota, now: Moment, cost: u32, max_delay: Duration) -> Verdict {
         self.look(key, quota, |mut state| {
-            in_order(&mut state, quota, now, max_delay, |state, now| state.take(quota, now, cost, max_delay))
+            in_order(&mut state, quota, now, max_delay, |state, now| {
+                let there = state.peek(quota, now);
+                let verdict = state.take(quota, now, cost, max_delay);
+                if verdict.is_taken() { there } else { verdict }
+            })
         })
     }
 
@@ -161,6 +165,7 @@ fn in_order(
     change: impl FnOnce(&mut State, Moment) -> Verdict,
 ) -> Verdict {
     let latest = match state {
+        State::Gcra(gcra) if gcra.tat.since(now) <= quota.tolerance() => now,
         State::Gcra(gcra) => {
             // As far ahead of the clock as takes or charges come.
             let ahead_max = quota.tolerance() + quota.period().max(max_delay);

@@ -5,6 +5,9 @@
 //! place in one set of 8 slots, two cache lines; to find it there takes no lock and writes nothing. What is refused
 //! changes nothing, so clients that are refused over and over write to no memory that cores share.
 //!
+//! The words are `portable_atomic`'s, which asks the processor once whether it can change 16 bytes at a time (all x86-64
+//! ones of the last 15 years can, and all of ARM's 64-bit ones) and takes locks of its own if it cannot.
+//!
 //! **A key has one slot.** Only newcomers get slots, and those of one set one after the other, by a lock; whoever has it
 //! looks once more whether the key is there. Every insertion before happened before by that lock, so it is seen. Those
 //! that find their key do not ask for the lock, and whoever holds it can be in nobody's way but other newcomers'. (Two

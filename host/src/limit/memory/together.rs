@@ -7,9 +7,9 @@ use super::Memory;
 /// Takes all of a request's takes, as [`tidegate_limit::count`] does. `memory` has the keys of a limit; of one without,
 /// nobody knows.
 ///
-/// Where more than one has to let a request through, nothing is taken before all have been asked. If one refuses
-/// nevertheless, for others were faster, what was taken until then is given back; for so long others see less than there
-/// is, never more.
+/// Where more than one has to let a request through, they are asked before anything is taken. If one refuses nevertheless,
+/// for others were faster, what was taken until then is given back; for so long others see less than there is, never
+/// more.
 pub fn take_all<'m>(count: &Count, memory: impl Fn(LimitId) -> Option<&'m Memory>, now: Moment) -> Counted {
     let together = Together { memory, now };
     let verdicts = match count.need {
@@ -26,21 +26,22 @@ struct Together<F> {
 
 impl<'m, F: Fn(LimitId) -> Option<&'m Memory>> Together<F> {
     fn all(&self, takes: &[Take]) -> Vec<Verdict> {
-        let is_one_of_several = takes.iter().filter(|take| !take.is_shadow).count() > 1;
-        if is_one_of_several {
-            let asked: Vec<Verdict> = takes.iter().map(|take| self.ask(take)).collect();
-            if takes.iter().zip(&asked).any(|(take, asked)| !take.is_shadow && is_refused(asked)) {
-                return self.refused(takes, asked);
+        if let [take] = takes {
+            return vec![self.take(take)];
+        }
+        // The first need not be asked: if it refuses, nothing was taken yet.
+        for (place, take) in enforced(takes).skip(1) {
+            let asked = self.ask(take);
+            if is_refused(&asked) {
+                return self.refused(takes, place, asked);
             }
         }
         let mut verdicts = vec![Verdict::DOWN; takes.len()];
-        for (place, take) in takes.iter().enumerate().filter(|(_, take)| !take.is_shadow) {
+        for (place, take) in enforced(takes) {
             verdicts[place] = self.take(take);
             if is_refused(&verdicts[place]) {
                 self.give_back(&takes[..place], &verdicts);
-                let mut asked: Vec<Verdict> = takes.iter().map(|take| self.ask(take)).collect();
-                asked[place] = verdicts[place];
-                return self.refused(takes, asked);
+                return self.refused(takes, place, verdicts[place]);
             }
         }
         self.take_shadows(takes, &mut verdicts);
@@ -49,25 +50,26 @@ impl<'m, F: Fn(LimitId) -> Option<&'m Memory>> Together<F> {
 
     fn any(&self, takes: &[Take]) -> Vec<Verdict> {
         let mut verdicts = vec![Verdict::DOWN; takes.len()];
-        let mut is_enough = takes.iter().all(|take| take.is_shadow);
-        for (take, verdict) in takes.iter().zip(&mut verdicts).filter(|(take, _)| !take.is_shadow) {
-            *verdict = if is_enough { self.spare(take) } else { self.take(take) };
-            is_enough |= verdict.is_taken();
+        let mut is_enough = enforced(takes).next().is_none();
+        for (place, take) in enforced(takes) {
+            verdicts[place] = if is_enough { self.peek(take) } else { self.take(take) };
+            is_enough |= verdicts[place].is_taken();
         }
         if is_enough {
             self.take_shadows(takes, &mut verdicts);
-            return verdicts;
+        } else {
+            for (verdict, take) in verdicts.iter_mut().zip(takes).filter(|(_, take)| take.is_shadow) {
+                *verdict = self.ask(take);
+            }
         }
-        for (take, verdict) in takes.iter().zip(&mut verdicts).filter(|(take, _)| take.is_shadow) {
-            *verdict = self.ask(take);
-        }
-        self.refused(takes, verdicts)
+        verdicts
     }
 
-    /// Those that would not have refused are spared.
-    fn refused(&self, takes: &[Take], asked: Vec<Verdict>) -> Vec<Verdict> {
-        let of = |(take, asked): (&Take, Verdict)| if asked.is_taken() { self.spare(take) } else { asked };
-        takes.iter().zip(asked).map(of).collect()
+    /// One has refused, whatever it would say now. What do the others say?
+    fn refused(&self, takes: &[Take], place: usize, verdict: Verdict) -> Vec<Verdict> {
+        let mut verdicts: Vec<Verdict> = takes.iter().map(|take| self.ask(take)).collect();
+        verdicts[place] = verdict;
+        verdicts
     }
 
     fn take_shadows(&self, takes: &[Take], verdicts: &mut [Verdict]) {
@@ -89,16 +91,21 @@ impl<'m, F: Fn(LimitId) -> Option<&'m Memory>> Together<F> {
     }
 
     fn ask(&self, take: &Take) -> Verdict {
-        self.with(take, |memory| memory.try_take(&take.key, &take.quota, self.now, take.cost, take.max_delay))
+        self.with(take, |memory| memory.ask(&take.key, &take.quota, self.now, take.cost, take.max_delay))
     }
 
-    fn spare(&self, take: &Take) -> Verdict {
+    fn peek(&self, take: &Take) -> Verdict {
         self.with(take, |memory| memory.peek(&take.key, &take.quota, self.now))
     }
 
     fn with(&self, take: &Take, ask: impl FnOnce(&Memory) -> Verdict) -> Verdict {
         (self.memory)(take.limit).map_or(Verdict::DOWN, ask)
     }
+}
+
+/// Those that are not in shadow, with their places.
+fn enforced(takes: &[Take]) -> impl Iterator<Item = (usize, &Take)> {
+    takes.iter().enumerate().filter(|(_, take)| !take.is_shadow)
 }
 
 fn is_refused(verdict: &Verdict) -> bool {

@@ -151,7 +151,7 @@ impl Simulation {
             Event::Timeout { node, life, number } if self.nodes[node].life == life => {
                 if self.nodes[node].asking == Some(number) {
                     self.nodes[node].asking = None;
-                    self.nodes[node].lease.give_up();
+                    self.nodes[node].lease.give_up(None);
                     self.wake(node);
                 }
             }

@@ -25,6 +25,13 @@ fn all_threads<T: Send>(each: impl Fn(u64) -> T + Sync) -> Vec<T> {
     })
 }
 
+/// Every processor of these architectures that a host runs on can change 16 bytes at a time.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[test]
+fn a_slot_is_changed_without_a_lock() {
+    assert!(portable_atomic::AtomicU128::is_lock_free());
+}
+
 #[test]
 fn together_they_take_what_one_would() {
     const AT_ONCE: u32 = 200_000;

@@ -51,8 +51,10 @@ fn run(algorithm: Algorithm, steps: Vec<Step>) {
             Step::Wait(nanoseconds) => now = now + Duration::from_nanos(nanoseconds),
             Step::Take { key: number, cost, max_delay } => {
                 let state = states.entry(number).or_insert_with(|| State::new(&quota));
+                let there = state.peek(&quota, now);
                 let verdict = state.take(&quota, now, cost, max_delay);
-                assert_eq!(memory.try_take(&key(number), &quota, now, cost, max_delay), verdict);
+                let asked = if verdict.is_taken() { there } else { verdict };
+                assert_eq!(memory.ask(&key(number), &quota, now, cost, max_delay), asked);
                 assert_eq!(memory.take(&key(number), &quota, now, cost, max_delay), verdict);
                 if verdict.is_taken() {
                     taken.push((number, now, cost));

@@ -41,7 +41,9 @@ fn to_peek_takes_nothing() {
         for _ in 0..3 {
             let verdict = memory.peek(&key(1), &quota, ms(5));
             assert_eq!((verdict.decision, verdict.remaining), (Decision::Spared, 4), "{algorithm:?}");
-            assert!(memory.try_take(&key(1), &quota, ms(5), 4, Duration::ZERO).is_taken());
+            assert_eq!(memory.ask(&key(1), &quota, ms(5), 4, Duration::ZERO), verdict, "{algorithm:?}");
+            let refused = memory.ask(&key(1), &quota, ms(5), 5, Duration::ZERO);
+            assert!(matches!(refused.decision, Decision::Refused(_)), "{algorithm:?}");
         }
     }
 }

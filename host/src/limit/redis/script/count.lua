@@ -72,7 +72,8 @@ for _, line in ipairs(lines) do
     answer[#answer + 1] = { outcome }
   else
     if outcome == TAKEN then line.algorithm.take(line.state, line) end
-    if line.verb ~= PEEK then line.algorithm.save(line.key, line.state, line) end
+    local is_told = line.verb ~= TAKE and line.verb ~= PEEK
+    if outcome == TAKEN or is_told or line.state.is_changed then line.algorithm.save(line.key, line.state, line) end
     local reply = line.algorithm.reply(line.state)
     table.insert(reply, 1, outcome)
     answer[#answer + 1] = reply

@@ -36,6 +36,8 @@ end
 
 local function lower(state, by)
   by = least(by, state.level)
+  if not less(ZERO, by) then return end
+  state.is_changed = true
   state.level = sub(state.level, by)
   state.lowered = add(state.lowered, by)
 end
@@ -45,7 +47,6 @@ function gcra.read(n)
     cost = n(), interval = { n(), n() }, tolerance = { n(), n() }, level_max = { n(), n() }, max_delay = { n(), n() },
     -- Of leases: how much is wanted, or 0; and what of another slice is given back.
     want = n(), unused = n(), position = { n(), n() }, since = n(),
-    taken_at = n(),
   }
 end
 
@@ -88,11 +89,9 @@ function gcra.charge(state, line)
   end
 end
 
--- As much as is surely there still; while somebody may be waiting, nothing.
+-- Of a take of just now.
 function gcra.give_back(state, line)
-  if less(line.tolerance, state.level) and line.taken_at < now then return end
-  local leaked = { math.max(now - line.taken_at, 0), 0 }
-  lower(state, sub(times(line.interval, line.cost), leaked))
+  lower(state, times(line.interval, line.cost))
 end
 
 -- As much of a slice as has surely not leaked away.

@@ -36,16 +36,19 @@ local function push(state, cost)
   end
 end
 
-local function forget_oldest(state, cost)
+-- Takes it off one end: 0 is the oldest, -1 the newest.
+local function forget(state, place, cost)
   while cost > 0 do
-    local oldest = at(state.key, 0)
-    if not oldest then return end
-    local given = math.min(cost, oldest.cost)
-    oldest.cost, cost, state.used = oldest.cost - given, cost - given, state.used - given
-    if oldest.cost == 0 then
-      redis.call('LPOP', state.key)
+    local last = at(state.key, place)
+    if not last then return end
+    local given = math.min(cost, last.cost)
+    last.cost, cost, state.used = last.cost - given, cost - given, state.used - given
+    -- What the oldest ones summed up to is not looked at any more.
+    if place == -1 then last.sum = last.sum - given end
+    if last.cost == 0 then
+      redis.call(place == 0 and 'LPOP' or 'RPOP', state.key)
     else
-      redis.call('LSET', state.key, 0, text_of(oldest))
+      redis.call('LSET', state.key, place, text_of(last))
     end
   end
 end
@@ -59,24 +62,25 @@ local function correct(key)
     from_future = from_future + last.cost
     last = at(key, -1)
   end
-  if from_future > 0 then
-    redis.call('RPUSH', key, text_of({ us = now, cost = from_future, sum = newest.sum }))
-  end
+  if from_future == 0 then return false end
+  redis.call('RPUSH', key, text_of({ us = now, cost = from_future, sum = newest.sum }))
+  return true
 end
 
 function log.read(n)
-  return { cost = n(), count = n(), period = n() * 1000, taken_at = n() }
+  return { cost = n(), count = n(), period = n() * 1000 }
 end
 
 function log.load(key, line)
-  correct(key)
+  local is_changed = correct(key)
   local oldest = at(key, 0)
   while oldest and now - oldest.us >= line.period do
     redis.call('LPOP', key)
     oldest = at(key, 0)
   end
   local newest = oldest and at(key, -1)
-  return { key = key, newest = newest, used = newest and newest.sum - oldest.sum + oldest.cost or 0 }
+  local used = newest and newest.sum - oldest.sum + oldest.cost or 0
+  return { key = key, newest = newest, used = used, is_changed = is_changed }
 end
 
 function log.fits(state, line)
@@ -102,25 +106,17 @@ end
 
 function log.charge(state, line)
   if line.cost < 0 then
-    forget_oldest(state, -line.cost)
+    forget(state, 0, -line.cost)
+    state.newest = at(state.key, -1)
   else
     push(state, math.max(math.min(line.cost, 2 * line.count - state.used), 0))
   end
 end
 
+-- Of a take of just now.
 function log.give_back(state, line)
-  local all, given = redis.call('LRANGE', state.key, 0, -1), 0
-  redis.call('DEL', state.key)
-  for _, kept in ipairs(all) do
-    local e = entry(kept)
-    if e.us == line.taken_at then
-      given = math.min(line.cost, e.cost)
-      e.cost = e.cost - given
-    end
-    e.sum = e.sum - given
-    if e.cost > 0 then redis.call('RPUSH', state.key, text_of(e)) end
-  end
-  state.used, state.newest = state.used - given, at(state.key, -1)
+  forget(state, -1, line.cost)
+  state.newest = at(state.key, -1)
 end
 
 function log.save(key, state, line)

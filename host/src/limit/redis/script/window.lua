@@ -14,7 +14,7 @@ local function product(a, b)
 end
 
 function window.read(n)
-  return { cost = n(), count = n(), period = n(), taken_at = n() }
+  return { cost = n(), count = n(), period = n() }
 end
 
 function window.load(key, line)
@@ -59,13 +59,9 @@ function window.charge(state, line)
   end
 end
 
+-- Of a take of just now.
 function window.give_back(state, line)
-  local start = state.start * 1000
-  if line.taken_at >= start then
-    state.current = math.max(state.current - line.cost, 0)
-  elseif start - line.taken_at <= line.period * 1000 then
-    state.previous = math.max(state.previous - line.cost, 0)
-  end
+  state.current = math.max(state.current - line.cost, 0)
 end
 
 function window.save(key, state, line)
