@@ -42,13 +42,18 @@ pub fn policy_item(name: &str, quota: &Quota, to: &mut String) {
 }
 
 /// Appends a service limit item to a list (section 4.1): `"api";r=50;t=30`, with whole seconds until all is there again,
-/// rounded up. That is left out if it is none, as it is for what is in flight.
+/// or, where more was asked for than there is, until that would be: as `Retry-After` says, which must not be earlier
+/// (section 6). Rounded up. It is left out if it is none, as it is for what is in flight.
 pub fn state_item(name: &str, verdict: &Verdict, to: &mut String) {
     push_name(name, to);
     push_parameter(";r=", verdict.remaining.into(), to);
-    match whole_seconds(verdict.reset) {
+    let wait = match verdict.decision {
+        Decision::Refused(wait) if !verdict.reset.is_zero() => wait,
+        _ => verdict.reset,
+    };
+    match whole_seconds(wait) {
         0 => {}
-        reset => push_parameter(";t=", reset, to),
+        seconds => push_parameter(";t=", seconds, to),
     }
 }
 

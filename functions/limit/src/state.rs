@@ -50,7 +50,9 @@ impl State {
     pub fn peek(&self, quota: &Quota, now: Moment) -> Verdict {
         let (remaining, reset) = match (self, quota.algorithm()) {
             (Self::Gcra(gcra), Algorithm::Gcra) => (gcra.remaining(quota, now), gcra.reset(now)),
-            (Self::Window(window), Algorithm::SlidingWindow) => (window.remaining(quota, now), window.reset(quota, now)),
+            (Self::Window(window), Algorithm::SlidingWindow) => {
+                (window.remaining(quota, now), window.reset(quota, now))
+            }
             (Self::Log(log), Algorithm::SlidingLog) => (log.remaining(quota, now), log.reset(quota, now)),
             // Nobody knows when those in flight end.
             (Self::Flight(flight), Algorithm::Concurrency) => (flight.remaining(quota), Duration::ZERO),

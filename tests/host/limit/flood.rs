@@ -149,7 +149,7 @@ fn a_flood_of_keys_costs_bounded_memory() {
         );
         assert!(grown < u64::from(KEYS) * KEY_BYTES + SLACK, "{grown} bytes more");
         // Each of the parts of a table may have one more.
-        assert!((0.5..1.01).contains(&(kept / f64::from(KEYS))), "{kept}");
+        assert!(kept <= f64::from(KEYS + 64) && kept >= f64::from(KEYS) / 2.0, "{kept}");
         assert!(kept + forgotten >= f64::from(CLIENTS / 3), "{kept} and {forgotten}");
     }
     // They are still told apart from those who came before.

@@ -17,6 +17,9 @@ enum Of {
     Slow,
 }
 
+/// What is needed; what there is, whether it is in shadow; what is decided, whether the request passes, after how long.
+type Case = (Need, &'static [(Of, bool)], &'static [Decision], bool, Duration);
+
 fn take_of(place: usize, of: Of, is_shadow: bool) -> (Take, State) {
     let quota = Quota::gcra(2, SECOND, 1).unwrap();
     let mut state = State::new(&quota);
@@ -42,7 +45,7 @@ fn what_becomes_of_each() {
     let refused = Decision::Refused(SECOND / 2);
     let delayed = Decision::Delayed(SECOND / 2);
     let (enforced, shadow) = (false, true);
-    let cases: &[(Need, &[(Of, bool)], &[Decision], bool, Duration)] = &[
+    let cases: &[Case] = &[
         (All, &[], &[], true, Duration::ZERO),
         (Any, &[], &[], true, Duration::ZERO),
         (All, &[(Free, enforced)], &[Taken], true, Duration::ZERO),

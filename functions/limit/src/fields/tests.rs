@@ -33,7 +33,8 @@ fn states() {
         (verdict(Decision::Taken, 50, seconds(30)), r#""api";r=50;t=30"#),
         (verdict(Decision::Taken, 50, nanos(1)), r#""api";r=50;t=1"#),
         (verdict(Decision::Delayed(seconds(1)), 0, nanos(30_000_000_001)), r#""api";r=0;t=31"#),
-        (verdict(Decision::Refused(seconds(1)), 0, seconds(60)), r#""api";r=0;t=60"#),
+        (verdict(Decision::Refused(seconds(10)), 0, seconds(60)), r#""api";r=0;t=10"#),
+        (verdict(Decision::Refused(seconds(1)), 0, Duration::ZERO), r#""api";r=0"#),
         (verdict(Decision::Spared, 100, Duration::ZERO), r#""api";r=100"#),
     ];
     for (verdict, expected) in table {

@@ -7,11 +7,16 @@ use crate::verdict::Verdict;
 
 const PERIOD: Duration = Duration::from_secs(60);
 
+/// Seconds and costs.
+type Taken = &'static [(u64, u32)];
+/// What was taken; when how much is asked for; what comes of it, how much is left, for how long something counts.
+type Case = (&'static str, Taken, u64, u32, Decision, u32, u64);
+
 fn seconds(seconds: u64) -> Moment {
     Moment::from_nanos(seconds * 1_000_000_000)
 }
 
-fn log(taken: &[(u64, u32)]) -> State {
+fn log(taken: Taken) -> State {
     let taken: VecDeque<_> = taken.iter().map(|(at_s, cost)| (seconds(*at_s), *cost)).collect();
     let total = taken.iter().map(|(_, cost)| cost).sum();
     State::Log(Log { taken, total })
@@ -25,9 +30,8 @@ fn refused(seconds: u64) -> Decision {
 #[test]
 fn what_is_decided() {
     let quota = Quota::sliding_log(10, PERIOD).unwrap();
-    let some: &[(u64, u32)] = &[(40, 3), (50, 2), (70, 4)];
-    // What was taken when; when what is asked for; what comes of it, how much is left, for how long something counts.
-    let cases: &[(&str, &[(u64, u32)], u64, u32, Decision, u32, u64)] = &[
+    let some: Taken = &[(40, 3), (50, 2), (70, 4)];
+    let cases: &[Case] = &[
         ("nothing yet", &[], 100, 10, Decision::Taken, 0, 60),
         ("what is left", some, 99, 1, Decision::Taken, 0, 60),
         ("one more than is left", some, 99, 2, refused(1), 1, 31),
@@ -51,7 +55,7 @@ fn what_is_decided() {
 #[test]
 fn charges() {
     let quota = Quota::sliding_log(10, PERIOD).unwrap();
-    let cases: &[(&[(u64, u32)], i64, &[(u64, u32)])] = &[
+    let cases: &[(Taken, i64, Taken)] = &[
         (&[], 3, &[(100, 3)]),
         (&[(40, 3), (50, 2)], 3, &[(50, 2), (100, 3)]),
         (&[(50, 5), (100, 3)], 3, &[(50, 5), (100, 6)]),
@@ -72,7 +76,7 @@ fn charges() {
 #[test]
 fn what_is_given_back() {
     let quota = Quota::sliding_log(10, PERIOD).unwrap();
-    let cases: &[(u64, u32, &[(u64, u32)])] = &[
+    let cases: &[(u64, u32, Taken)] = &[
         (50, 2, &[(50, 3), (60, 4)]),
         (50, 5, &[(60, 4)]),
         (50, 6, &[(60, 4)]),

@@ -7,6 +7,12 @@ use crate::verdict::Verdict;
 
 const PERIOD: Duration = Duration::from_secs(60);
 
+/// What was taken in the window before and in this one.
+type Counters = (u32, u32);
+/// What was taken before and since 600 s; when how much is asked for; what comes of it, how much is left, for how many
+/// milliseconds something counts.
+type Case = (&'static str, Counters, u64, u32, Decision, u32, u64);
+
 fn ms(milliseconds: u64) -> Moment {
     Moment::from_nanos(milliseconds * 1_000_000)
 }
@@ -23,9 +29,7 @@ fn refused(milliseconds: u64) -> Decision {
 #[test]
 fn what_is_decided() {
     let quota = Quota::sliding_window(10, PERIOD).unwrap();
-    // What was taken before and in the window since 600 s; when what is asked for; what comes of it, and how much is left
-    // then, for how long something counts.
-    let cases: &[(&str, (u32, u32), u64, u32, Decision, u32, u64)] = &[
+    let cases: &[Case] = &[
         ("nothing yet", (0, 0), 600_000, 10, Decision::Taken, 0, 120_000),
         ("all of this window", (0, 10), 600_000, 1, refused(66_000), 0, 120_000),
         ("all of the last window", (10, 0), 600_000, 1, refused(6_000), 0, 60_000),
@@ -44,8 +48,7 @@ fn what_is_decided() {
     ];
     for (case, (previous, current), now_ms, cost, decision, remaining, reset_ms) in cases {
         let mut state = window(600, *previous, *current);
-        let expected =
-            Verdict { decision: *decision, remaining: *remaining, reset: Duration::from_millis(*reset_ms) };
+        let expected = Verdict { decision: *decision, remaining: *remaining, reset: Duration::from_millis(*reset_ms) };
         assert_eq!(state.take(&quota, ms(*now_ms), *cost, PERIOD), expected, "{case}");
     }
 }
@@ -53,7 +56,7 @@ fn what_is_decided() {
 #[test]
 fn charges() {
     let quota = Quota::sliding_window(10, PERIOD).unwrap();
-    let cases: &[((u32, u32), i64, (u32, u32))] = &[
+    let cases: &[(Counters, i64, Counters)] = &[
         ((3, 4), 1, (3, 5)),
         ((3, 10), 15, (3, 20)),
         ((3, 25), 1, (3, 25)),

@@ -165,7 +165,7 @@ fn a_refusal_comes_before_anybody_is_asked() {
     assert_eq!((reply.head.status, &*done), (StatusCode::TOO_MANY_REQUESTS, "count"));
     assert_eq!(lines(&reply.head.headers, "retry-after"), "6");
     assert_eq!(lines(&reply.head.headers, "ratelimit-policy"), r#""per-client";q=10;w=60"#);
-    assert_eq!(lines(&reply.head.headers, "ratelimit"), r#""per-client";r=0;t=12"#);
+    assert_eq!(lines(&reply.head.headers, "ratelimit"), r#""per-client";r=0;t=6"#, "as long as Retry-After");
     assert_eq!(exchange.reason().map(|reason| reason.to_string()).as_deref(), Some("limit/over-quota"));
     assert_eq!(
         body(&reply),
@@ -222,7 +222,7 @@ fn a_response_says_what_it_has_cost() {
     let mut place = Place::new();
     for (cost, done, left) in [
         ("2", "count, fetch, charge 1", r#""per-client";r=1;t=6"#),
-        ("none", "count", r#""per-client";r=0;t=12"#),
+        ("none", "count", r#""per-client";r=0;t=6"#),
         ("0", "count, fetch, charge -1", r#""per-client";r=0;t=12"#),
     ] {
         let (_, reply, what) = place.ask("/", &[], &[("x-cost", cost)]);

@@ -23,6 +23,9 @@ use table::Table;
 pub use together::take_all;
 use word::Layout;
 
+/// No delay is longer.
+const ANY_DELAY: Duration = Quota::PERIOD_MAX;
+
 /// What was taken by all keys of one limit.
 pub struct Memory {
     states: States,
@@ -78,14 +81,14 @@ impl Memory {
     /// What is there for a key.
     pub fn peek(&self, key: &Key, quota: &Quota, now: Moment) -> Verdict {
         self.look(key, quota, |mut state| {
-            in_order(&mut state, quota, now, Duration::ZERO, |state, now| state.peek(quota, now))
+            in_order(&mut state, quota, now, ANY_DELAY, |state, now| state.peek(quota, now))
         })
     }
 
     /// Undoes a take that was taken at `taken_at`, if it is remembered.
     pub fn give_back(&self, key: &Key, quota: &Quota, taken_at: Moment, now: Moment, cost: u32) {
         let give_back = |state: &mut State| {
-            in_order(state, quota, now, Duration::ZERO, |state, now| {
+            in_order(state, quota, now, ANY_DELAY, |state, now| {
                 state.give_back(quota, taken_at, now, cost);
                 state.peek(quota, now)
             })
@@ -111,7 +114,7 @@ impl Memory {
     /// Takes more, even what is not there, or gives some back.
     pub fn charge(&self, key: &Key, quota: &Quota, now: Moment, cost: i64) {
         self.change(key, quota, now, |state| {
-            in_order(state, quota, now, Duration::ZERO, |state, now| {
+            in_order(state, quota, now, ANY_DELAY, |state, now| {
                 state.charge(quota, now, cost);
                 state.peek(quota, now)
             })
@@ -167,8 +170,8 @@ fn in_order(
     let latest = match state {
         State::Gcra(gcra) if gcra.tat.since(now) <= quota.tolerance() => now,
         State::Gcra(gcra) => {
-            // As far ahead of the clock as takes or charges come.
-            let ahead_max = quota.tolerance() + quota.period().max(max_delay);
+            // As far ahead of the clock as charges come, or takes with this delay.
+            let ahead_max = quota.tolerance() + quota.period().max(max_delay.min(ANY_DELAY));
             Moment::default() + gcra.tat.since(Moment::default() + ahead_max)
         }
         State::Window(window) => window.start,

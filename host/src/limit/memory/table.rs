@@ -183,8 +183,8 @@ impl Table {
     }
 
     fn find(&self, place: Place) -> Option<(&AtomicU128, u128)> {
-        let words = self.ways(place).map(|slot| (slot, slot.load(Relaxed)));
-        words.into_iter().find(|(_, word)| self.layout.is_of(*word, place.mark))
+        let mut words = self.ways(place).map(|slot| (slot, slot.load(Relaxed)));
+        words.find(|(_, word)| self.layout.is_of(*word, place.mark))
     }
 
     fn least_harmful(&self, place: Place, now: Moment) -> Option<(u64, &AtomicU128, u128)> {
