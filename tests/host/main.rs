@@ -18,6 +18,7 @@ mod files;
 mod http2;
 mod key_value;
 mod lifecycle;
+mod limit;
 mod manifests;
 mod middleware;
 mod new;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         new::tests(),
         edge_bodies::tests(),
         edge_cache::tests(),
+        limit::tests(),
         edge_smuggling::tests(),
         streaming::tests(),
         bad_input::tests(),

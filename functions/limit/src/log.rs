@@ -77,36 +77,36 @@ impl Log {
     }
 
     pub(crate) fn reset(&self, quota: &Quota, now: Moment) -> Duration {
-        self.taken.back().map_or(Duration::ZERO, |(moment, _)| counts_for(*moment, quota, now))
+        Duration::from_nanos(self.taken.back().map_or(0, |(moment, _)| counts_for(*moment, quota, now)))
     }
 
     /// What counts now.
     fn used(&self, quota: &Quota, now: Moment) -> u32 {
-        let expired = self.taken.iter().take_while(|(moment, _)| counts_for(*moment, quota, now).is_zero());
+        let expired = self.taken.iter().take_while(|(moment, _)| counts_for(*moment, quota, now) == 0);
         self.total - expired.map(|(_, cost)| cost).sum::<u32>()
     }
 
     /// How long until so much of what counts now does not count any more; or nothing does, if that is too much.
     fn freed_in(&self, quota: &Quota, now: Moment, cost: u64) -> Duration {
         let mut freed = 0;
-        let mut wait = Duration::ZERO;
+        let mut wait = 0;
         for (moment, taken) in &self.taken {
             let counts_for = counts_for(*moment, quota, now);
             if freed >= cost {
                 break;
             }
-            if !counts_for.is_zero() {
+            if counts_for > 0 {
                 freed += u64::from(*taken);
                 wait = counts_for;
             }
         }
-        wait
+        Duration::from_nanos(wait)
     }
 
     /// Forgets what counts no more.
     fn forget(&mut self, quota: &Quota, now: Moment) {
         while let Some((moment, cost)) = self.taken.front()
-            && counts_for(*moment, quota, now).is_zero()
+            && counts_for(*moment, quota, now) == 0
         {
             self.total -= cost;
             self.taken.pop_front();
@@ -140,9 +140,9 @@ impl Log {
     }
 }
 
-/// For how long what was taken at a moment counts still; in the future, as if it were taken now.
-fn counts_for(moment: Moment, quota: &Quota, now: Moment) -> Duration {
-    quota.period().saturating_sub(now.since(moment))
+/// For how many nanoseconds what was taken at a moment counts still; in the future, as if it were taken now.
+const fn counts_for(moment: Moment, quota: &Quota, now: Moment) -> u64 {
+    quota.period_ns().saturating_sub(now.as_nanos().saturating_sub(moment.as_nanos()))
 }
 
 #[cfg(test)]

@@ -32,14 +32,15 @@ fn host(redis: &Redis, keys: &str) -> Host {
 }
 
 fn leases_of_three_hosts_share_a_quota() {
-    // Rates that few machines reach without optimisation, and for how many seconds the burst is enough: the larger it
-    // is, the longer are leases, and the fewer requests there have to be for one to be rare among them.
-    let is_told = [(4000, 4), (800, 4), (400, 8), (200, 16), (100, 32)].into_iter().any(|(rate, factor)| {
+    // Rates, and for how many seconds the burst would be enough. The larger it is, the longer are leases, and the fewer
+    // requests there have to be for one to be rare among them: for machines that are slow, or busy.
+    let rates = [(4000, 4), (800, 4), (400, 8), (200, 16), (100, 32)];
+    let is_told = rates.into_iter().skip(usize::from(cfg!(debug_assertions))).any(|(rate, factor)| {
         let shared = share(Gcra { rate, burst: rate * factor });
         // Of what is there all was asked for several times.
         let is_enough = shared.requests > 2 * shared.promised;
         if is_enough {
-            assert!(shared.used.iter().all(|used| *used >= 0.95), "{:?}", shared.used);
+            assert!(shared.used >= 0.95, "{}", shared.used);
         }
         is_enough && shared.asked * 100 <= shared.requests
     });
@@ -51,8 +52,8 @@ struct Shared {
     requests: usize,
     /// How many should have been let through.
     promised: usize,
-    /// Which part of that was, in each of the two halves.
-    used: [f64; 2],
+    /// Which part of that was.
+    used: f64,
     /// How often Redis was asked.
     asked: usize,
 }
@@ -70,26 +71,26 @@ fn share(gcra: Gcra) -> Shared {
         hammer_since(began, &clients, "/few", DURATION)
     });
     assert!(halves.iter().flatten().all(|outcome| [200, 429].contains(&outcome.status)));
-    // The first begins with all that can be taken at once, the other one with nothing.
-    let promised = [gcra.promised_in(DURATION), Gcra { burst: 0, ..gcra }.promised_in(DURATION)];
-    let used = [0, 1].map(|half| passes(&halves[half]) as f64 / promised[half]);
     let asked = scripts(&redis);
     let mut outcomes = halves.concat();
     outcomes.sort_by_key(|outcome| outcome.sent);
+    // From the first who was heard to the last who asked.
+    let (first, last) = (outcomes.iter().map(|outcome| outcome.received).min(), outcomes.last());
+    let promised = gcra.promised_in(last.unwrap().sent - first.unwrap());
+    let used = passes(&outcomes) as f64 / promised;
     let most = gcra.never_exceeded(&outcomes, 1.001);
     eprintln!(
-        "limit: leases of 3 hosts, {}/s and {}: of {} requests {} passed, {:.1} % and {:.1} % of what was promised, at most \
-         {most} in a second, and {} were promised; Redis was asked {asked} times, for one in {:.0}",
+        "limit: leases of 3 hosts, {}/s and {}: of {} requests {} passed, {:.1} % of what was promised; at most {most} in a \
+         second, and {} were promised; Redis was asked {asked} times, for one in {:.0}",
         gcra.rate,
         gcra.burst,
         outcomes.len(),
         passes(&outcomes),
-        used[0] * 100.0,
-        used[1] * 100.0,
+        used * 100.0,
         gcra.burst + gcra.rate,
         outcomes.len() as f64 / asked as f64,
     );
-    Shared { requests: outcomes.len(), promised: (promised[0] + promised[1]) as usize, used, asked }
+    Shared { requests: outcomes.len(), promised: promised as usize, used, asked }
 }
 
 /// What a host that is gone had taken in advance nobody gets: never more than the quota in sum.

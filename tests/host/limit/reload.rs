@@ -10,6 +10,7 @@ pub fn tests() -> Vec<Trial> {
         needs [],
         a_reload_keeps_what_was_counted,
         a_changed_rate_counts_at_once,
+        a_changed_period_keeps_what_was_counted,
         another_algorithm_begins_anew,
         what_is_removed_is_gone,
         a_bad_reload_keeps_the_old,
@@ -72,6 +73,23 @@ fn a_changed_rate_counts_at_once() {
     has_left(&host, "/few", 2);
     reloaded(&host, &text("gcra", "1000/s"));
     harness::wait_for("the new rate", || (ask(&host, "/few", &[]).status == 200).then_some(()));
+}
+
+/// Whoever has used up an hour's quota has used as much of a day's.
+fn a_changed_period_keeps_what_was_counted() {
+    for (algorithm, passes) in [("gcra", 3), ("sliding-log", 0)] {
+        let host = edge(text(algorithm, "4/h")).start();
+        has_left(&host, "/few", 4);
+        reloaded(&host, &text(algorithm, "4/d"));
+        // What GCRA keeps is an hour until all is there again, of which a day has room for three more.
+        has_left(&host, "/few", passes);
+    }
+    // Nor is it forgotten because of other keys of the limit.
+    let host = edge(text("gcra", "4/h")).start();
+    has_left(&host, "/few", 4);
+    let tier = "[[limit.tier]]\nplan = \"gold\"\nrate = \"9/d\"\nmembers = [\"192.0.2.1\"]\n";
+    reloaded(&host, &(limit("few", "rate = \"4/h\"") + tier + &fixed("few", "\"few\"")));
+    assert_eq!(ask(&host, "/few", &[]).status, 429);
 }
 
 fn another_algorithm_begins_anew() {

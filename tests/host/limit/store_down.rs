@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use harness::{Host, Redis, Trial, wait_for};
 
+use super::in_flight::Slow;
 use super::{DECISIONS, ask, edge, has_left, left, limited, redis_tests, statuses, store};
 
 pub fn tests() -> Vec<Trial> {
@@ -15,6 +16,7 @@ pub fn tests() -> Vec<Trial> {
         ("a_redis_that_stalls_costs_little", a_redis_that_stalls_costs_little),
         ("a_redis_that_was_never_there", a_redis_that_was_never_there),
         ("a_redis_that_forgets_its_scripts_or_its_keys", a_redis_that_forgets_its_scripts_or_its_keys),
+        ("places_are_given_back_to_where_they_were_taken", places_are_given_back_to_where_they_were_taken),
         ("leases_are_taken_again_from_a_redis_that_comes_back", leases_are_taken_again_from_a_redis_that_comes_back),
     ])
 }
@@ -191,6 +193,11 @@ fn a_redis_that_stalls_costs_little() {
     let took = started.elapsed();
     assert!(took < TIMEOUT + 2 * SLACK, "{took:?}");
 
+    // Nor is it in the way of an orderly end, or of a start.
+    let other = edge(text(&format!("redis://{}", proxy.address), "500ms", true)).start();
+    assert_eq!(ask(&other, "/open", &[]).status, 200);
+    assert_eq!(other.stop().code, Some(0));
+
     proxy.set_flows(true);
     // What was sent and not answered may have been counted. From then on nothing is lost, and no answer is another's.
     let first = wait_until_counted(&host, "closed");
@@ -222,6 +229,34 @@ fn a_redis_that_forgets_its_scripts_or_its_keys() {
     redis.command(&[b"FLUSHALL"]);
     wait_until_counted(&host, "closed");
     assert_eq!(host.metrics().sum("tidegate_rescued_requests_total", &[("reason", "host")]), 0.0);
+}
+
+fn places_are_given_back_to_where_they_were_taken() {
+    let (mut redis, slow) = (Redis::start(), Slow::start());
+    let limit = "algorithm = \"concurrency\"\nin_flight = 3\nstore = \"redis\"\nwhen_down = \"local\"";
+    let host = edge(slow.edge(limit) + &store(&redis.url(), "timeout = \"1s\"")).start();
+    let free = || left(&ask(&host, "/free", &[]), "slow");
+    let in_redis = ["/a", "/b"].map(|path| slow.download(&host, path));
+    assert_eq!(free(), Some(0));
+    redis.kill();
+    // Here there are as many again, for nobody knows of the others.
+    wait_for("places in memory", || (free() == Some(2)).then_some(()));
+    let in_memory = ["/c", "/d", "/e"].map(|path| slow.download(&host, path));
+    assert_eq!(ask(&host, "/free", &[]).status, 429);
+    redis.start_again();
+    wait_for("places in Redis", || (free() == Some(2)).then_some(()));
+    let again = ["/f", "/g"].map(|path| slow.download(&host, path));
+    drop(in_redis);
+    // What Redis has forgotten cannot be given back to it.
+    wait_for("the ends", || (slow.server.closed() >= 2).then_some(()));
+    (0..20).for_each(|_| assert!(free().is_some_and(|left| left == 0)));
+    drop(again);
+    wait_for("all places", || (free() == Some(2)).then_some(()));
+    // Those in memory are still held; then they are not.
+    redis.kill();
+    wait_for("places in memory", || (ask(&host, "/free", &[]).status == 429).then_some(()));
+    drop(in_memory);
+    wait_for("all places", || (free() == Some(2)).then_some(()));
 }
 
 fn leases_are_taken_again_from_a_redis_that_comes_back() {

@@ -18,7 +18,7 @@ enum Of {
 }
 
 /// What is needed; what there is, whether it is in shadow; what is decided, whether the request passes, after how long.
-type Case = (Need, &'static [(Of, bool)], &'static [Decision], bool, Duration);
+type Case<'a> = (Need, &'a [(Of, bool)], &'a [Decision], bool, Duration);
 
 fn take_of(place: usize, of: Of, is_shadow: bool) -> (Take, State) {
     let quota = Quota::gcra(2, SECOND, 1).unwrap();
@@ -45,7 +45,7 @@ fn what_becomes_of_each() {
     let refused = Decision::Refused(SECOND / 2);
     let delayed = Decision::Delayed(SECOND / 2);
     let (enforced, shadow) = (false, true);
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         (All, &[], &[], true, Duration::ZERO),
         (Any, &[], &[], true, Duration::ZERO),
         (All, &[(Free, enforced)], &[Taken], true, Duration::ZERO),

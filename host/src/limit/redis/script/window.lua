@@ -24,7 +24,8 @@ function window.load(key, line)
   local state = { start = tonumber(start or 0), previous = tonumber(previous or 0), current = tonumber(current or 0) }
   local elapsed = now_ms - state.start
   if elapsed < 0 then
-    state.start = this
+    -- A clock that has jumped back.
+    state.start, state.is_changed = this, true
   elseif elapsed >= 2 * line.period then
     state.start, state.previous, state.current = this, 0, 0
   elseif elapsed >= line.period then
