@@ -175,7 +175,7 @@ impl Lease {
     pub fn due(&self, terms: &LeaseTerms, now: Moment) -> Moment {
         // The next question takes it along, if there is one soon.
         let is_held = self.slice.left > 0 || self.unused.is_some();
-        if is_held { self.slice.until + terms.lifetime() / 8 } else { now + terms.lifetime() * IDLE }
+        if is_held { self.slice.until + terms.lifetime() / 8 } else { now + terms.lifetime() }
     }
 
     /// Whether it says no more than a new one.

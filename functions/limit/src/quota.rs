@@ -97,7 +97,7 @@ impl Quota {
         Ok(Self { algorithm: Algorithm::Gcra, count, period_ns, burst, interval_ns })
     }
 
-    /// About `count` in any `period`, by a sliding window.
+    /// About `count` in any `period`, by a sliding window: in a period with bursts it can be up to twice as much.
     ///
     /// # Errors
     /// When there would be nothing or too much to count.

@@ -164,7 +164,7 @@ fn log(place: &Place, rate: u32) {
         let keys = format!("algorithm = \"sliding-log\"\nrate = \"{rate}/s\"");
         let outcomes = place.hammer(&keys, PERIOD * 7 / 2);
         let (most, passed) = (most_within(&outcomes, PERIOD.div_f64(place.drift)), passes(&outcomes));
-        for periods in 1..=3 {
+        for periods in 1..=4 {
             let most = most_within(&outcomes, (PERIOD * periods).div_f64(place.drift));
             assert!(most <= (rate * periods) as usize, "{most} in {periods} periods");
         }
@@ -180,11 +180,7 @@ fn log(place: &Place, rate: u32) {
             outcomes.len(),
             passed as f64 / f64::from(4 * rate) * 100.0
         );
-        assert!(
-            passed as f64 >= f64::from(4 * rate) * 0.999 && passed <= 4 * rate as usize,
-            "{passed} of {}",
-            4 * rate
-        );
+        assert!(passed as f64 >= f64::from(4 * rate) * 0.999, "{passed} of {}", 4 * rate);
         return;
     }
     panic!("this machine is too slow to tell");

@@ -34,7 +34,7 @@ fn host(redis: &Redis, keys: &str) -> Host {
 fn leases_of_three_hosts_share_a_quota() {
     // Rates, and for how many seconds the burst would be enough. The larger it is, the longer are leases, and the fewer
     // requests there have to be for one to be rare among them: for machines that are slow, or busy.
-    let rates = [(4000, 4), (800, 4), (400, 8), (200, 16), (100, 32)];
+    let rates = [(4000, 4), (800, 4), (400, 8), (200, 16), (100, 32), (25, 32)];
     let is_told = rates.into_iter().skip(usize::from(cfg!(debug_assertions))).any(|(rate, factor)| {
         let shared = share(Gcra { rate, burst: rate * factor });
         // Of what is there all was asked for several times.

@@ -19,7 +19,7 @@ pub(in crate::edge) static SHAPE: Shape = Shape::new(
                 "algorithm",
                 Kind::OneOf(ALGORITHMS),
                 "How it is counted. \"gcra\": at a steady rate, and a burst more at once. \"sliding-window\": about the \
-                 rate in any period. \"sliding-log\": never more than the rate in any period, for which it remembers each \
+                 rate, and in a period with bursts up to twice as much. \"sliding-log\": never more than the rate in any period, for which it remembers each \
                  request, so it is for low rates. \"concurrency\": how many are in flight at a time.",
             )
             .or("gcra"),
