@@ -113,7 +113,14 @@ impl Lease {
 
     /// What the store has granted, when it was asked at a moment. `cost` is what is taken of it at once; nothing, if
     /// whoever asked has gone away, or something else was refused. Returns what is to be given back at once.
-    pub fn answer(&mut self, terms: &LeaseTerms, asked_at: Moment, now: Moment, grant: &Grant, cost: u32) -> Option<Unused> {
+    pub fn answer(
+        &mut self,
+        terms: &LeaseTerms,
+        asked_at: Moment,
+        now: Moment,
+        grant: &Grant,
+        cost: u32,
+    ) -> Option<Unused> {
         self.is_asking = false;
         self.seen = Seen { level: grant.level, at: now };
         // What is left at the store.

@@ -38,7 +38,7 @@ mod respond;
 pub use action::{Action, Claim, Fetch, Input, Looked, Released, Reply, ReplyBody, Store, StoreBody, Target};
 pub use exchange::{CacheResult, Exchange, Start};
 pub use failure::Failure;
-pub use limits::{LimitResult, Limited};
+pub use limits::{LimitResult, Limited, limited};
 pub use pipeline::Pipeline;
 pub use refusal::Refusal;
 pub use rescue::reasons;

@@ -73,6 +73,18 @@ pub struct Limited<'a> {
     pub key: Option<&'a Key>,
 }
 
+/// What the limits did that have counted a request.
+pub fn limited<'a>(
+    pipeline: &'a Pipeline,
+    count: &'a Count,
+    counted: &'a Counted,
+) -> impl Iterator<Item = Limited<'a>> {
+    count.takes.iter().zip(&counted.verdicts).filter_map(|(take, verdict)| {
+        let (limit, result) = (pipeline.limit(take.limit)?, result(take, verdict)?);
+        Some(Limited { limit, result, key: Some(&take.key) })
+    })
+}
+
 /// What the limits of a route make of a request.
 #[derive(Debug)]
 pub(crate) struct Limiting {
@@ -130,13 +142,11 @@ pub(crate) fn judge(
 impl Limiting {
     /// What each limit did.
     pub fn results<'a>(&'a self, pipeline: &'a Pipeline) -> impl Iterator<Item = Limited<'a>> {
-        let judged = self.judged.iter().map(|(limit, result)| (*limit, *result, None));
-        let counted = self.takes().filter_map(|(take, verdict)| {
-            let result = result(take, verdict)?;
-            Some((take.limit, result, Some(&take.key)))
+        let judged = self.judged.iter().filter_map(|(limit, result)| {
+            let limit = pipeline.limit(*limit)?;
+            Some(Limited { limit, result: *result, key: None })
         });
-        let all = judged.chain(counted);
-        all.filter_map(|(limit, result, key)| Some(Limited { limit: pipeline.limit(limit)?, result, key }))
+        judged.chain(limited(pipeline, &self.count, &self.counted))
     }
 
     /// What was taken, and what became of it.

@@ -105,12 +105,9 @@ impl Refusal {
             Self::OnlyIfCached => {
                 Row::new(S::GATEWAY_TIMEOUT, error, "cache/only-if-cached", "nothing is stored that could be used")
             }
-            Self::Purge => Row::new(
-                S::FORBIDDEN,
-                denied,
-                "cache/purge-denied",
-                "this client may not purge what is stored",
-            ),
+            Self::Purge => {
+                Row::new(S::FORBIDDEN, denied, "cache/purge-denied", "this client may not purge what is stored")
+            }
             Self::Denied => Row::new(S::FORBIDDEN, denied, "limit/denied", "this client is not let in"),
             Self::KeyMissing => {
                 Row::new(S::FORBIDDEN, denied, "limit/key-missing", "the request does not say whom it is from")

@@ -73,19 +73,27 @@ pub fn list(status: &Status) -> Response<ResponseBody> {
     let limits = app.pipeline().edge().limits.iter().zip(limiters.all());
     let limits: Vec<_> = limits.map(|(limit, counting)| describe(status, &limiters, limit, counting)).collect();
     let redis = status.limits.redis().map(|redis| {
-        redis.counts().named().map(|count| (count.name.to_owned(), json!(count.value))).collect::<serde_json::Map<_, _>>()
+        redis
+            .counts()
+            .named()
+            .map(|count| (count.name.to_owned(), json!(count.value)))
+            .collect::<serde_json::Map<_, _>>()
     });
     json_response(StatusCode::OK, &json!({ "limits": limits, "redis": redis }))
 }
 
 fn describe(status: &Status, limiters: &Limiters, limit: &Limit, counting: &Counting) -> Value {
     let Totals { results, refused } = totals(status, &limit.name);
-    let decisions: serde_json::Map<_, _> =
-        LimitResult::ALL.iter().zip(results).map(|(result, count)| (result.as_str().to_owned(), json!(count))).collect();
+    let decisions: serde_json::Map<_, _> = LimitResult::ALL
+        .iter()
+        .zip(results)
+        .map(|(result, count)| (result.as_str().to_owned(), json!(count)))
+        .collect();
     let counts = counting.memory().counts(limiters.now());
     let refused: Vec<_> =
         refused.iter().map(|heavy| json!({ "key": heavy.key.as_str(), "count": heavy.count })).collect();
-    let tiers: Vec<_> = limit.tiers.iter().map(|tier| json!({ "plan": &*tier.plan, "quota": quota(&tier.quota) })).collect();
+    let tiers: Vec<_> =
+        limit.tiers.iter().map(|tier| json!({ "plan": &*tier.plan, "quota": quota(&tier.quota) })).collect();
     json!({
         "name": &*limit.name,
         "algorithm": limit.quota.algorithm().as_str(),

@@ -53,7 +53,8 @@ impl Reloader {
     fn warn_of_stores(&self, app: &App) {
         let old = self.status.app.load();
         let (old, new) = (old.pipeline().edge(), app.pipeline().edge());
-        let changed = [("cache_store", old.cache_store != new.cache_store), ("limit_store", old.limit_store != new.limit_store)];
+        let changed =
+            [("cache_store", old.cache_store != new.cache_store), ("limit_store", old.limit_store != new.limit_store)];
         for (table, _) in changed.iter().filter(|(_, is_changed)| *is_changed) {
             tracing::warn!("[{table}] was changed: that takes effect when tidegate is started again");
         }

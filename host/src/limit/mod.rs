@@ -42,15 +42,6 @@ pub struct Limiter {
 struct Shape {
     algorithm: Algorithm,
     max_keys: u32,
-    longest_period: Duration,
-}
-
-impl Shape {
-    fn of(limit: &Limit) -> Self {
-        let periods = limit.tiers.iter().map(|tier| tier.quota.period());
-        let longest_period = periods.fold(limit.quota.period(), Duration::max);
-        Self { algorithm: limit.quota.algorithm(), max_keys: limit.max_keys, longest_period }
-    }
 }
 
 impl Limits {
@@ -78,11 +69,13 @@ impl Limits {
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         by_name.retain(|_, limiter| limiter.strong_count() > 0);
         let limiter = |limit: &Limit| {
-            let shape = Shape::of(limit);
+            let shape = Shape { algorithm: limit.quota.algorithm(), max_keys: limit.max_keys };
+            let longest_period = longest_period(limit);
             let known = by_name.get(&limit.name).and_then(Weak::upgrade).filter(|known| known.shape == shape);
             let limiter = known.unwrap_or_else(|| {
-                Arc::new(Limiter { shape, memory: Memory::new(shape.algorithm, shape.max_keys, shape.longest_period) })
+                Arc::new(Limiter { shape, memory: Memory::new(shape.algorithm, shape.max_keys, longest_period) })
             });
+            limiter.memory.set_longest_period(longest_period);
             by_name.insert(Arc::clone(&limit.name), Arc::downgrade(&limiter));
             let Limit { name, store, when_down, .. } = limit;
             Counting { name: Arc::clone(name), store: *store, when_down: *when_down, limiter }
@@ -99,6 +92,10 @@ impl Limits {
     fn now(&self) -> Moment {
         Moment::from_nanos(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
+}
+
+fn longest_period(limit: &Limit) -> Duration {
+    limit.tiers.iter().map(|tier| tier.quota.period()).fold(limit.quota.period(), Duration::max)
 }
 
 /// What the limits of one configuration have counted.
@@ -164,10 +161,14 @@ impl Limiters {
         }
     }
 
-    /// Forgets what was taken of a limit: by one key, or by all. False: Redis did not answer.
+    /// Forgets what was taken of a limit: by one key, or by all; not what is in flight, which lands by itself. False: Redis
+    /// did not answer.
     pub async fn reset(&self, id: LimitId, key: Option<&Key>) -> bool {
         let Some(counting) = self.get(id) else { return false };
         counting.memory().reset(key);
+        if counting.limiter.shape.algorithm == Algorithm::Concurrency {
+            return true;
+        }
         match (counting.store, &self.limits.redis) {
             (StoreKind::Redis | StoreKind::Leases, Some(redis)) => redis.reset(&counting.name, key).await.is_ok(),
             _ => true,

@@ -49,12 +49,15 @@ impl Handler for Front {
         let random = fastrand::u64(..);
         let start = Start { request: head, peer, is_https: false, country: None, random, trace: Trace::default() };
         let (mut exchange, action) = Exchange::start(Arc::clone(app.app().pipeline()), start, now());
+        // Those that count nothing; the others are told when they have counted.
+        exchange.limited().for_each(|limited| self.core.metrics.limits.count(&limited));
         let client = match exchange.client().address {
             address if address == peer => self.client_field.clone(),
             // Behind a proxy: nobody told its port.
             address => client_field(address, 0),
         };
-        let host = Host::new(app, Journey { started, trace, depth: 0 }, client, Some(interim));
+        let metrics = Arc::clone(&self.core.metrics);
+        let host = Host::new(app, metrics, Journey { started, trace, depth: 0 }, client, Some(interim));
         let response = tidegate_driver::run(&host, &mut exchange, action, Body::Request(body)).await;
         let label = match (host.trigger(), exchange.route()) {
             (Some(trigger), _) => Arc::clone(trigger),
@@ -66,9 +69,6 @@ impl Handler for Front {
         let record = Record::new(Arc::clone(&self.core.metrics), label, method, response.status(), started);
         if let Some(result) = exchange.cache_result() {
             self.core.metrics.count_cache(result);
-        }
-        for limited in exchange.limited() {
-            self.core.metrics.limits.count(&limited);
         }
         if let Some(reason) = exchange.reason() {
             self.core.metrics.count_rescue(reason);

@@ -12,12 +12,13 @@ use tidegate_cache::{Key, Piece, Purge};
 use tidegate_core::Timestamp;
 use tidegate_driver::{Claimed, Counters, Found, Platform};
 use tidegate_limit::{Charge, Count, Counted};
-use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, Target};
+use tidegate_pipeline::{Exchange, Failure, Fetch, Released, Store, Target, limited};
 use tidegate_route::{Function, spin};
 
 use super::body::{RequestBody, ResponseBody};
 use super::core::CoreApp;
 use super::interim::Interim;
+use crate::admin::metrics::CoreMetrics;
 use crate::app::{Answer, Route};
 use crate::cache::Wait;
 use crate::cache::claims::Claim;
@@ -32,6 +33,7 @@ const CLIENT_ADDR: HeaderName = HeaderName::from_static(spin::CLIENT_ADDR);
 /// What a request can be answered with on this core.
 pub struct Host<'a> {
     app: Arc<CoreApp>,
+    metrics: Arc<CoreMetrics>,
     journey: Journey,
     /// The client's address and port, as functions see it.
     client: HeaderValue,
@@ -43,13 +45,19 @@ pub struct Host<'a> {
 
 impl<'a> Host<'a> {
     /// The host for a request on `journey`.
-    pub fn new(app: Arc<CoreApp>, journey: Journey, client: HeaderValue, interim: Option<&'a Interim>) -> Self {
-        Self { app, journey, client, interim, trigger: OnceLock::new() }
+    pub fn new(
+        app: Arc<CoreApp>,
+        metrics: Arc<CoreMetrics>,
+        journey: Journey,
+        client: HeaderValue,
+        interim: Option<&'a Interim>,
+    ) -> Self {
+        Self { app, metrics, journey, client, interim, trigger: OnceLock::new() }
     }
 
     /// The same host for what is done after the response.
     pub fn later(&self) -> Host<'static> {
-        Host::new(Arc::clone(&self.app), self.journey, self.client.clone(), None)
+        Host::new(Arc::clone(&self.app), Arc::clone(&self.metrics), self.journey, self.client.clone(), None)
     }
 
     /// The pattern of the trigger that the request came to, if a function was asked.
@@ -108,7 +116,10 @@ impl Counters for Host<'_> {
     type Permit = Permit;
 
     async fn take(&self, count: &Arc<Count>) -> (Counted, Option<Permit>) {
-        self.app.limiters().take(count).await
+        let (counted, permit) = self.app.limiters().take(count).await;
+        let limits = limited(self.app.app().pipeline(), count, &counted);
+        limits.for_each(|limited| self.metrics.limits.count(&limited));
+        (counted, permit)
     }
 
     fn charge(&self, charges: Vec<Charge>) {

@@ -100,7 +100,8 @@ fn a_slice_halves_when_most_of_it_was_not_needed() {
     for second in 1..12 {
         pair.take(at(second * 1000), 1);
     }
-    let asked: Vec<(u32, u32)> = pair.asked.iter().map(|ask| (ask.want, ask.unused.map_or(0, |unused| unused.count))).collect();
+    let asked: Vec<(u32, u32)> =
+        pair.asked.iter().map(|ask| (ask.want, ask.unused.map_or(0, |unused| unused.count))).collect();
     assert_eq!(asked[..7], [(122, 49), (61, 121), (30, 60), (15, 29), (7, 14), (3, 6), (1, 2)]);
 }
 
@@ -167,7 +168,9 @@ fn one_asks_and_the_others_wait() {
 #[test]
 fn a_slice_is_used_until_its_end_since_it_was_asked_for() {
     let terms = LeaseTerms::of(&quota(1000, 60_000, 999)).unwrap();
-    for (answered, now, is_usable) in [(100, 100, true), (100, 984, true), (100, 985, false), (984, 984, true), (990, 990, false)] {
+    for (answered, now, is_usable) in
+        [(100, 100, true), (100, 984, true), (100, 985, false), (984, 984, true), (990, 990, false)]
+    {
         let (mut lease, mut ledger) = (Lease::default(), Ledger::default());
         lease.take(&terms, at(0), 1);
         let grant = ledger.ask(terms.quota(), at(5000), &Ask { cost: 1, want: 10, unused: None });
@@ -255,7 +258,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let take = (1..8_u32, 0..20_u32).prop_map(|(cost, more)| Step::Take { cost, want: cost + more });
     let give_back = (any::<prop::sample::Index>(), 0..5_u32).prop_map(|(slice, part)| Step::GiveBack { slice, part });
-    let wait = (0..4_u64, 1..300_u64).prop_map(|(is_long, ms)| Step::Wait { milliseconds: if is_long == 0 { ms * 10 } else { ms } });
+    let wait = (0..4_u64, 1..300_u64)
+        .prop_map(|(is_long, ms)| Step::Wait { milliseconds: if is_long == 0 { ms * 10 } else { ms } });
     prop_oneof![3 => take, 2 => give_back, 3 => wait]
 }
 

@@ -183,7 +183,7 @@ impl Exchange {
         self.said.result()
     }
 
-    /// What its limits did with it.
+    /// What its limits did with it, as far as it is known: at first, those that count nothing.
     pub fn limited(&self) -> impl Iterator<Item = Limited<'_>> {
         self.limiting.iter().flat_map(|limiting| limiting.results(&self.pipeline))
     }

@@ -59,6 +59,13 @@ impl Memory {
         Self { states }
     }
 
+    /// From now on its quotas have another longest period.
+    pub fn set_longest_period(&self, longest_period: Duration) {
+        if let States::Table(table) = &self.states {
+            table.set_longest_period(longest_period);
+        }
+    }
+
     /// Takes, or changes nothing. [Down](Decision::Down): nothing can be remembered of this key, for its place is full of
     /// others that have something in flight.
     pub fn take(&self, key: &Key, quota: &Quota, now: Moment, cost: u32, max_delay: Duration) -> Verdict {

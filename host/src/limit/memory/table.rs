@@ -42,7 +42,8 @@ const GATES: usize = 256;
 /// or send all newcomers into one set.
 pub struct Table {
     layout: Layout,
-    period_ms: u64,
+    /// The longest of its quotas.
+    period_ms: AtomicU64,
     hasher: RandomState,
     slots: Box<[AtomicU128]>,
     /// The first slot that begins a cache line, and with it the first set.
@@ -76,7 +77,7 @@ impl Table {
         let first = slots.as_ptr().align_offset(CACHE_LINE).min(SLOTS_IN_LINE - 1);
         Self {
             layout,
-            period_ms: u64::try_from(longest_period.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 36),
+            period_ms: AtomicU64::new(whole_ms(longest_period)),
             hasher: RandomState::new(),
             slots,
             first,
@@ -85,6 +86,11 @@ impl Table {
             evicted: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
         }
+    }
+
+    /// From now on its quotas have another longest period.
+    pub fn set_longest_period(&self, longest_period: Duration) {
+        self.period_ms.store(whole_ms(longest_period), Relaxed);
     }
 
     /// Where a key is looked for.
@@ -189,12 +195,13 @@ impl Table {
 
     fn least_harmful(&self, place: Place, now: Moment) -> Option<(u64, &AtomicU128, u128)> {
         let words = self.ways(place).map(|slot| (slot, slot.load(Relaxed)));
-        let harms = words.filter_map(|(slot, word)| Some((self.layout.harm(word, self.period_ms, now)?, slot, word)));
+        let harm = |word| self.layout.harm(word, self.period_ms.load(Relaxed), now);
+        let harms = words.filter_map(|(slot, word)| Some((harm(word)?, slot, word)));
         harms.min_by_key(|(harm, ..)| *harm)
     }
 
     fn is_expired(&self, word: u128, now: Moment) -> bool {
-        self.layout.harm(word, self.period_ms, now) == Some(0)
+        self.layout.harm(word, self.period_ms.load(Relaxed), now) == Some(0)
     }
 
     /// The slots of a key's set. Each key begins with another, so in a set that is not full it is found at once.
@@ -212,6 +219,10 @@ impl Table {
         // It guards no data that could be left half changed.
         self.gates[place.set % self.gates.len()].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn whole_ms(period: Duration) -> u64 {
+    u64::try_from(period.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 36)
 }
 
 /// Slots that are all empty, in memory that nothing has been written to.

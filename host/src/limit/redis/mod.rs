@@ -27,8 +27,8 @@ use tidegate_limit::{Algorithm, Grant, Key, Need, Quota, Take, Verdict};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::redis::{BadUrl, Gate};
-use counts::{Counters, count};
 pub use counts::{Count, Counts};
+use counts::{Counters, count};
 use flights::Flights;
 use leases::{Leases, Returned, Ticket};
 use taking::Taking;

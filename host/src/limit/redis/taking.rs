@@ -145,9 +145,7 @@ impl<'a> Taking<'a> {
         let (mut call, mut parts) = (Call::new(self.need), Vec::with_capacity(self.orders.len()));
         for (standing, order) in self.standings.iter().zip(self.orders) {
             let part = match standing {
-                Standing::Asking(ticket) => {
-                    self.push(&mut call, order, ticket.terms.quota(), Part::Slice(*ticket))
-                }
+                Standing::Asking(ticket) => self.push(&mut call, order, ticket.terms.quota(), Part::Slice(*ticket)),
                 Standing::There(quota) => self.push(&mut call, order, quota, Part::Plain),
                 // It is what is left if nothing before it fits.
                 Standing::Here(..) if self.is_known(standing, order) => {
@@ -165,7 +163,8 @@ impl<'a> Taking<'a> {
         let Take { key, cost, max_delay, is_shadow, .. } = order.take;
         let shared = &self.redis.shared;
         let key = shared.name(order.limit, key);
-        let mut line = Line { is_shadow: *is_shadow, max_delay: *max_delay, ..Line::new(Verb::Take, quota, i64::from(*cost)) };
+        let mut line =
+            Line { is_shadow: *is_shadow, max_delay: *max_delay, ..Line::new(Verb::Take, quota, i64::from(*cost)) };
         let part = match part {
             Part::Plain if quota.algorithm() == Algorithm::Concurrency => {
                 line.place = shared.flights.place();
@@ -210,7 +209,9 @@ impl<'a> Taking<'a> {
         }
         if !self.passes(&verdicts) {
             for ((verdict, standing), order) in verdicts.iter_mut().zip(&standings).zip(self.orders) {
-                if let Standing::Here(taken, at) = standing && verdict.is_taken() {
+                if let Standing::Here(taken, at) = standing
+                    && verdict.is_taken()
+                {
                     *verdict = self.give_back(order, taken, *at);
                 }
             }

@@ -7,7 +7,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use redis::{Cmd, Value};
-use tidegate_limit::{Algorithm, Ask, Decision, Flight, Gcra, Grant, Moment, Need, Quota, State, Unused, Verdict, Window};
+use tidegate_limit::{
+    Algorithm, Ask, Decision, Flight, Gcra, Grant, Moment, Need, Quota, State, Unused, Verdict, Window,
+};
 
 /// The script. Redis runs it alone, at one moment of its clock.
 pub const SCRIPT: &str = concat!(

@@ -201,10 +201,7 @@ fn put_informational(writer: &mut Writer<'_>, interim: &Interim, asked: Asked) {
 }
 
 /// Says that the connection belongs to another protocol from here on.
-async fn switch(
-    writer: &mut Writer<'_>,
-    response: Response<ResponseBody>,
-) -> Result<(Tunnel, End), WriteError> {
+async fn switch(writer: &mut Writer<'_>, response: Response<ResponseBody>) -> Result<(Tunnel, End), WriteError> {
     let (head, body) = response.into_parts();
     let tunnel = body.into_tunnel().ok_or(WriteError::Body)?;
     writer.put_informational(&head);

@@ -69,12 +69,37 @@ struct Outcome {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    Request { node: usize },
-    Question { node: usize, life: u64, number: u64, asked_at: u64, cost: u32, want: u32, unused: Option<(u32, u64, u64)> },
-    Answer { node: usize, life: u64, number: u64, asked_at: u64, cost: u32, grant: (u32, u64, u64, u64) },
-    Timeout { node: usize, life: u64, number: u64 },
-    Sweep { node: usize },
-    GiveBack { unused: (u32, u64, u64) },
+    Request {
+        node: usize,
+    },
+    Question {
+        node: usize,
+        life: u64,
+        number: u64,
+        asked_at: u64,
+        cost: u32,
+        want: u32,
+        unused: Option<(u32, u64, u64)>,
+    },
+    Answer {
+        node: usize,
+        life: u64,
+        number: u64,
+        asked_at: u64,
+        cost: u32,
+        grant: (u32, u64, u64, u64),
+    },
+    Timeout {
+        node: usize,
+        life: u64,
+        number: u64,
+    },
+    Sweep {
+        node: usize,
+    },
+    GiveBack {
+        unused: (u32, u64, u64),
+    },
 }
 
 impl Simulation {
@@ -89,7 +114,12 @@ impl Simulation {
             now: 1000 * SECOND,
             events: BinaryHeap::new(),
             events_len: 0,
-            nodes: scenario.rates.iter().zip([0, -15_000, 15_000].into_iter().cycle()).map(|(_, drift)| node(drift)).collect(),
+            nodes: scenario
+                .rates
+                .iter()
+                .zip([0, -15_000, 15_000].into_iter().cycle())
+                .map(|(_, drift)| node(drift))
+                .collect(),
             ledger: Ledger::default(),
             seen: Outcome::default(),
             scenario: scenario.clone(),
@@ -327,7 +357,8 @@ fn a_hot_a_warm_and_an_idle_node_use_the_quota_and_hardly_ask() {
 
 #[test]
 fn while_there_is_enough_nodes_hardly_ask_and_refuse_nothing() {
-    let scenario = Scenario { rates: vec![20_000, 6000, 1000], seconds: 5, ..Scenario::calm(quota(40_000, 1000, 39_999)) };
+    let scenario =
+        Scenario { rates: vec![20_000, 6000, 1000], seconds: 5, ..Scenario::calm(quota(40_000, 1000, 39_999)) };
     let seen = Simulation::run(&scenario, 1);
     assert_eq!(seen.admitted.len() as u64, seen.requests);
     assert!(seen.to_store() <= 0.005, "{}", seen.to_store());

@@ -99,7 +99,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => -100_000_000_i64..0,
         1 => -31_000_000_000_000_i64..0,
     ];
-    let take = (prop::bool::weighted(0.4), 0..9_u32, prop_oneof![3 => Just(0), 1 => 0..4_u32], prop::bool::weighted(0.2));
+    let take =
+        (prop::bool::weighted(0.4), 0..9_u32, prop_oneof![3 => Just(0), 1 => 0..4_u32], prop::bool::weighted(0.2));
     let takes = prop::collection::vec(take, quotas().len());
     let charged = prop::option::weighted(0.3, (any::<prop::sample::Index>(), -12..20_i64));
     (pass, takes, any::<bool>(), charged, prop::bool::weighted(0.1))
@@ -152,7 +153,9 @@ fn compare(clocked: &mut Clocked, steps: &[Step]) -> Result<(), TestCaseError> {
         let reply = clocked.run(&call);
         let mut of_takes: Vec<State> = counted.takes.iter().map(|take| states[take.limit.0].clone()).collect();
         let expected = count(&counted, &mut of_takes, now);
-        for (((take, told), state), expected) in counted.takes.iter().zip(&reply.lines).zip(of_takes).zip(&expected.verdicts) {
+        for (((take, told), state), expected) in
+            counted.takes.iter().zip(&reply.lines).zip(of_takes).zip(&expected.verdicts)
+        {
             let verdict = told.verdict(now, &take.quota, take.cost, take.max_delay);
             prop_assert_eq!(&verdict, expected, "step {} of {:?}: {:?}", number, step, take);
             states[take.limit.0] = state;
@@ -174,7 +177,13 @@ fn compare(clocked: &mut Clocked, steps: &[Step]) -> Result<(), TestCaseError> {
             let mut call = Call::new(Need::All);
             call.push(name(place), Line::new(Verb::Peek, quota, 0).encode());
             let told = clocked.run(&call).lines[0];
-            prop_assert_eq!(told.verdict(now, quota, 0, Duration::ZERO), state.peek(quota, now), "{:?}, {:?}", quota, step);
+            prop_assert_eq!(
+                told.verdict(now, quota, 0, Duration::ZERO),
+                state.peek(quota, now),
+                "{:?}, {:?}",
+                quota,
+                step
+            );
         }
         for (place, (quota, state)) in quotas.iter().zip(&mut states).enumerate() {
             if state.expires_in(quota, now) == Some(Duration::ZERO) {

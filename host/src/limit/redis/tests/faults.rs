@@ -39,11 +39,17 @@ async fn futures_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) 
     let mut pending: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
         for (future, done) in &mut pending {
-            if done.is_none() && let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
+            if done.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+            {
                 *done = Some(value);
             }
         }
-        if pending.iter().all(|(_, done)| done.is_some()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if pending.iter().all(|(_, done)| done.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     pending.into_iter().filter_map(|(_, done)| done).collect()
@@ -115,7 +121,11 @@ async fn who_goes_away_while_asking_leaves_no_place_taken() {
     for _ in 0..40 {
         let asking = redis.take(&orders, Need::All);
         let _ = tokio::time::timeout(Duration::from_micros(fastrand::u64(1..400)), asking).await.map(|verdicts| {
-            verdicts.unwrap().iter().filter(|verdict| verdict.is_taken()).for_each(|_| redis.land("flying", &flying.key, &flying.quota, 1));
+            verdicts
+                .unwrap()
+                .iter()
+                .filter(|verdict| verdict.is_taken())
+                .for_each(|_| redis.land("flying", &flying.key, &flying.quota, 1));
         });
     }
     redis.until_left("flying", &flying, 9).await;

@@ -7,12 +7,9 @@ use super::*;
 async fn what_one_node_takes_the_others_do_not_get() {
     let server = Server::start();
     let (here, there) = (open(&server), open(&server));
-    for quota in [
-        daily(5),
-        Quota::sliding_window(5, HOUR).unwrap(),
-        Quota::sliding_log(5, HOUR).unwrap(),
-        in_flight(5, HOUR),
-    ] {
+    for quota in
+        [daily(5), Quota::sliding_window(5, HOUR).unwrap(), Quota::sliding_log(5, HOUR).unwrap(), in_flight(5, HOUR)]
+    {
         let name = quota.algorithm().as_str();
         let take = Take { cost: 2, ..take(quota) };
         assert_eq!(here.taken(order(name, &take), 1).await, 1, "{name}");
@@ -34,7 +31,12 @@ async fn what_one_node_takes_the_others_do_not_get() {
 async fn all_quotas_of_a_request_are_one_round_trip() {
     let server = Server::start();
     let redis = open(&server);
-    let takes = [daily(100), Quota::sliding_window(100, HOUR).unwrap(), Quota::sliding_log(100, HOUR).unwrap(), in_flight(100, HOUR)];
+    let takes = [
+        daily(100),
+        Quota::sliding_window(100, HOUR).unwrap(),
+        Quota::sliding_log(100, HOUR).unwrap(),
+        in_flight(100, HOUR),
+    ];
     let takes = takes.map(take);
     let orders: Vec<_> = takes.iter().map(|take| order(take.quota.algorithm().as_str(), take)).collect();
     for _ in 0..20 {
@@ -69,7 +71,8 @@ async fn all_or_nothing_or_the_first_that_lets_through() {
         let takes: Vec<_> = case
             .chars()
             .map(|name| {
-                let (_, count) = quotas.iter().find(|(quota, _)| *quota == name.to_ascii_lowercase().to_string()).unwrap();
+                let (_, count) =
+                    quotas.iter().find(|(quota, _)| *quota == name.to_ascii_lowercase().to_string()).unwrap();
                 // Each case has its own keys; bB are two keys of a kind.
                 let key = Key::from_text(&format!("route={number}{name}"));
                 Take { key, is_shadow: name.is_ascii_uppercase(), ..take(daily(*count)) }
@@ -217,7 +220,8 @@ async fn every_key_expires() {
 async fn a_limit_that_counts_in_another_way_now_begins_anew() {
     let server = Server::start();
     let redis = open(&server);
-    let quotas = [daily(3), Quota::sliding_window(3, HOUR).unwrap(), Quota::sliding_log(3, HOUR).unwrap(), in_flight(3, HOUR)];
+    let quotas =
+        [daily(3), Quota::sliding_window(3, HOUR).unwrap(), Quota::sliding_log(3, HOUR).unwrap(), in_flight(3, HOUR)];
     for first in quotas {
         for second in quotas {
             let (before, after) = (take(first), take(second));
