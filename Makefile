@@ -46,7 +46,7 @@ test: guests ## build the components, run every test
 	@cargo build --bin tidegate
 	cargo test $(TEST)
 	if [[ -z "$(TEST)" ]] && command -v redis-server >/dev/null; then
-		cargo test -p tidegate-host --lib cache::redis -- --ignored
+		cargo test -p tidegate-host --lib redis -- --ignored
 	fi
 
 guests: ## build the WebAssembly components

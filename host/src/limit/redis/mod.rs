@@ -32,7 +32,7 @@ use counts::{Counters, count};
 use flights::Flights;
 use leases::{Leases, Returned, Ticket};
 use taking::Taking;
-use wire::{Call, Line, Verb};
+use wire::{Call, Line, Numbers, Verb};
 use worker::{Delivery, Part, Question, Reset, Work};
 
 /// Questions that wait for the thread. Further requests do without.
@@ -101,7 +101,7 @@ struct Shared {
 /// A line that nobody waits for.
 struct Tell {
     key: String,
-    line: String,
+    line: Numbers,
 }
 
 impl Redis {
@@ -172,7 +172,7 @@ impl Redis {
         let shared = &self.shared;
         let attempt = shared.gate.attempt().ok_or(Down)?;
         let mut call = Call::new(Need::All);
-        call.push(shared.name(limit, key), Line::new(Verb::Peek, quota, 0).encode());
+        call.push(shared.name(limit, key), &Line::new(Verb::Peek, quota, 0).encode());
         let (reply, answer) = oneshot::channel();
         self.questions.try_send(Question { call, parts: vec![Part::Plain], reply }).map_err(|_| Down)?;
         let answer = tokio::time::timeout(shared.options.timeout, answer).await.ok().and_then(Result::ok);

@@ -176,7 +176,7 @@ impl<'a> Taking<'a> {
             }
             part => part,
         };
-        call.push(key, line.encode());
+        call.push(key, &line.encode());
         part
     }
 

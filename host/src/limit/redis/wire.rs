@@ -3,7 +3,6 @@
 //! Each line is about one key; what becomes of the takes among them is decided together. The answers are states: what
 //! they come to is worked out here, by the same functions as for states in memory.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use redis::{Cmd, Value};
@@ -32,6 +31,8 @@ pub enum Verb {
     Charge,
     GiveBack,
     GiveBackUnused,
+    /// Of what is in flight alone. 5 is [`KNOWN`].
+    Renew = 6,
 }
 
 /// A line.
@@ -59,80 +60,91 @@ impl<'a> Line<'a> {
         Self { ask, ..Self::new(Verb::GiveBackUnused, quota, 0) }
     }
 
-    /// As the script reads it.
-    pub fn encode(&self) -> String {
-        let mut line = String::with_capacity(64);
+    /// The numbers that the script reads.
+    pub fn encode(&self) -> Numbers {
+        let mut numbers = Numbers::with_capacity(NUMBERS_OF_LINE);
         let algorithm = match self.quota.algorithm() {
             Algorithm::Gcra => 0,
             Algorithm::SlidingWindow => 1,
             Algorithm::SlidingLog => 2,
             Algorithm::Concurrency => 3,
         };
-        // Writing to a string does not fail.
-        let _ = write!(line, "{} {algorithm} {} {}", self.verb as u8, u8::from(self.is_shadow), self.cost);
+        numbers.extend([self.verb as i64, algorithm, i64::from(self.is_shadow), self.cost]);
         match self.quota.algorithm() {
-            Algorithm::Gcra => self.encode_gcra(&mut line),
-            Algorithm::SlidingWindow | Algorithm::SlidingLog => self.encode_count(&mut line),
+            Algorithm::Gcra => self.encode_gcra(&mut numbers),
+            Algorithm::SlidingWindow | Algorithm::SlidingLog => self.encode_count(&mut numbers),
             Algorithm::Concurrency => {
-                self.encode_count(&mut line);
-                let _ = write!(line, " {} {}", self.place.0, self.place.1);
+                self.encode_count(&mut numbers);
+                numbers.extend([self.place.0, self.place.1].map(signed));
             }
         }
-        line
+        numbers
     }
 
-    fn encode_count(&self, line: &mut String) {
-        let _ = write!(line, " {} {}", self.quota.count(), self.quota.period().as_millis());
+    fn encode_count(&self, numbers: &mut Numbers) {
+        numbers.extend([i64::from(self.quota.count()), signed(nanos(self.quota.period()) / 1_000_000)]);
     }
 
-    fn encode_gcra(&self, line: &mut String) {
+    fn encode_gcra(&self, numbers: &mut Numbers) {
         let (tolerance, max_delay) = (self.quota.tolerance(), self.max_delay.min(Quota::PERIOD_MAX));
         let level_max = tolerance + self.quota.period().max(max_delay);
         for time in [self.quota.interval(), tolerance, level_max, max_delay] {
-            let nanos = time.as_nanos();
-            let _ = write!(line, " {} {}", nanos / 1000, nanos % 1000);
+            numbers.extend(pair(nanos(time)));
         }
-        let Some(Ask { want, unused, .. }) = self.ask else { return };
-        let _ = write!(line, " {want}");
-        if let Some(Unused { count, position, since }) = unused {
-            let (position, since) = (position.as_nanos(), since.as_nanos());
-            let _ = write!(line, " {count} {} {} {}", position / 1000, position % 1000, since / 1000);
-        }
+        let ask = self.ask.unwrap_or(Ask { cost: 0, want: 0, unused: None });
+        let nothing = Unused { count: 0, position: Moment::default(), since: Moment::default() };
+        let Unused { count, position, since } = ask.unused.unwrap_or(nothing);
+        numbers.extend([i64::from(ask.want), i64::from(count)]);
+        numbers.extend(pair(position.as_nanos()));
+        numbers.push(signed(since.as_nanos() / 1000));
     }
 }
 
+/// What the script reads of a line.
+pub type Numbers = Vec<i64>;
+
+/// Most of them.
+const NUMBERS_OF_LINE: usize = 17;
+
+/// Microseconds, and nanoseconds below 1000.
+fn pair(nanos: u64) -> [i64; 2] {
+    [signed(nanos / 1000), signed(nanos % 1000)]
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 /// Something that another place has decided: it fits, and is not in shadow.
-const KNOWN: &str = "5 0 0 1";
+const KNOWN: [i64; 3] = [5, 0, 0];
 
 /// Lines that are sent together.
 #[derive(Clone, Debug)]
 pub struct Call {
-    need: Need,
     keys: Vec<String>,
-    lines: Vec<String>,
+    numbers: Numbers,
 }
 
 impl Call {
-    pub const fn new(need: Need) -> Self {
-        Self { need, keys: Vec::new(), lines: Vec::new() }
+    pub fn new(need: Need) -> Self {
+        Self { keys: Vec::new(), numbers: vec![if need == Need::Any { 1 } else { 0 }] }
     }
 
     /// Adds a line about a key.
-    pub fn push(&mut self, key: String, line: String) {
+    pub fn push(&mut self, key: String, line: &[i64]) {
         self.keys.push(key);
-        self.lines.push(line);
+        self.numbers.extend(line);
     }
 
     /// Adds a take that fits.
     pub fn push_known(&mut self) {
-        self.lines.push(KNOWN.to_owned());
+        self.numbers.extend(KNOWN);
     }
 
     /// The command that runs the script with this digest.
     pub fn command(&self, digest: &str) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(digest).arg(self.keys.len()).arg(&self.keys).arg(if self.need == Need::Any { 1 } else { 0 });
-        command.arg(&self.lines);
+        command.arg(digest).arg(self.keys.len()).arg(&self.keys).arg(&self.numbers);
         command
     }
 }
@@ -261,7 +273,7 @@ fn count(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Of tolerances: they are at most a year.
+/// Of quotas: their times are at most a year.
 const fn nanos(duration: Duration) -> u64 {
     duration.as_nanos() as u64
 }

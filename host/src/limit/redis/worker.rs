@@ -11,10 +11,11 @@ use tidegate_limit::{Need, Quota};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::LocalSet;
+use tokio::time::Instant;
 
 use super::counts::count;
 use super::leases::Ticket;
-use super::wire::{Call, Outcome, Reply, SCRIPT};
+use super::wire::{Call, Line, Outcome, Reply, SCRIPT, Verb};
 use super::{Down, Shared, Tell};
 use crate::redis::{Failed, Link};
 
@@ -26,6 +27,8 @@ const TELLS_MAX: usize = 64;
 const TIME_MAX: Duration = Duration::from_secs(1);
 /// How often to look for slices that are over.
 const SWEEP: Duration = Duration::from_millis(20);
+/// How often to look for what is still in flight. The shortest period is a second.
+const RENEW: Duration = Duration::from_millis(200);
 /// How often to look whether a server that was left alone may be tried.
 const RETRY: Duration = Duration::from_millis(100);
 /// Keys that are looked at at a time while a limit is reset.
@@ -62,8 +65,8 @@ impl Delivery {
     pub fn accept(mut self) -> Option<Reply> {
         let reply = self.reply.take()?;
         for (part, told) in self.parts.iter().zip(&reply.lines) {
-            if let (Part::Flight { key, cost, place, .. }, Outcome::Taken) = (part, told.outcome) {
-                self.shared.flights.take(key, *place, *cost);
+            if let (Part::Flight { key, quota, cost, place }, Outcome::Taken) = (part, told.outcome) {
+                self.shared.flights.take(key, quota, *place, *cost);
             }
         }
         Some(reply)
@@ -122,6 +125,7 @@ impl Worker {
         tasks.spawn_local(tell(way.clone(), work.tells));
         tasks.spawn_local(reset(way.clone(), work.resets));
         tasks.spawn_local(sweep(way.shared.clone()));
+        tasks.spawn_local(renew(way.shared.clone()));
         tasks.block_on(&runtime, answer(way, work.questions));
     }
 }
@@ -212,7 +216,7 @@ async fn tell(way: Rc<Way>, mut tells: mpsc::Receiver<Tell>) {
         };
         let mut call = Call::new(Need::All);
         let len = some.len() as u64;
-        some.drain(..).for_each(|Tell { key, line }| call.push(key, line));
+        some.drain(..).for_each(|Tell { key, line }| call.push(key, &line));
         let is_ok = way.run(&call).await.is_ok();
         shared.settled(is_ok, attempt.settle(is_ok));
         if !is_ok {
@@ -227,6 +231,16 @@ async fn sweep(shared: Arc<Shared>) {
         shared.leases.filled().await;
         shared.leases.sweep(|returned| shared.tell_unused(&returned));
         tokio::time::sleep(SWEEP).await;
+    }
+}
+
+/// Says what is in flight still.
+async fn renew(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        shared.flights.renew(Instant::now(), |name, quota, cost, place| {
+            shared.tell(name.to_owned(), &Line { place, ..Line::new(Verb::Renew, quota, i64::from(cost)) });
+        });
     }
 }
 

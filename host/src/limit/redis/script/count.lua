@@ -1,19 +1,22 @@
 -- What a request takes, of all its quotas, or nothing: functions/limit/src/count.rs.
 --
--- ARGV[1] is how many are needed: 0 all, 1 one. Each further line is numbers: VERB ALGORITHM IS_SHADOW, and what its
--- algorithm reads; each but those that are known has the next one of KEYS. The answer is the time in microseconds, then
--- for each line what became of it and its state.
-local TAKE, PEEK, CHARGE, GIVE_BACK, GIVE_BACK_UNUSED, KNOWN = 0, 1, 2, 3, 4, 5
+-- ARGV is numbers: how many are needed (0 all, 1 one), then for each line VERB ALGORITHM IS_SHADOW and what its algorithm
+-- reads; each line but those that are known has the next one of KEYS. The answer is the time in microseconds, then for
+-- each line what became of it and its state.
+local TAKE, PEEK, CHARGE, GIVE_BACK, GIVE_BACK_UNUSED, KNOWN, RENEW = 0, 1, 2, 3, 4, 5, 6
 local TAKEN, REFUSED, SPARED = 0, 1, 2
 local algorithms = { [0] = gcra, window, log, flight }
 
-local keys_read = 0
+local arguments_read, keys_read = 0, 0
 
-local function read(argument)
-  local next_number = string.gmatch(argument, '%-?%d+')
-  local function n() return tonumber(next_number() or 0) end
+local function n()
+  arguments_read = arguments_read + 1
+  return tonumber(ARGV[arguments_read])
+end
+
+local function read()
   local verb, algorithm, is_shadow = n(), algorithms[n()], n() == 1
-  if verb == KNOWN then return { verb = verb, is_shadow = is_shadow, is_fitting = n() == 1 } end
+  if verb == KNOWN then return { verb = verb, is_shadow = is_shadow, is_fitting = true } end
   local line = algorithm.read(n)
   keys_read = keys_read + 1
   line.key, line.verb, line.algorithm, line.is_shadow = KEYS[keys_read], verb, algorithm, is_shadow
@@ -33,6 +36,8 @@ local function begin(line)
     algorithm.give_back(line.state, line)
   elseif line.verb == GIVE_BACK_UNUSED then
     algorithm.give_back_unused(line.state, line)
+  elseif line.verb == RENEW then
+    algorithm.renew(line.state, line)
   end
 end
 
@@ -49,13 +54,13 @@ local function decide(lines, need)
   return not refused, nil
 end
 
-local lines = {}
-for i = 2, #ARGV do
-  lines[i - 1] = read(ARGV[i])
-  begin(lines[i - 1])
+local need, lines = n(), {}
+while arguments_read < #ARGV do
+  local line = read()
+  begin(line)
+  lines[#lines + 1] = line
 end
 
-local need = tonumber(ARGV[1])
 local passes, chosen = decide(lines, need)
 local answer = { now }
 local is_behind = false

@@ -67,6 +67,13 @@ function flight.give_back(state, line)
   end
 end
 
+-- It is in flight still. If Redis has forgotten it, for it was started again, it is there again.
+function flight.renew(state, line)
+  local its = member(line)
+  if not redis.call('ZSCORE', state.key, its) then set_count(state.key, state, state.count + line.cost) end
+  redis.call('ZADD', state.key, number(math.floor(now / 1000) + line.period), its)
+end
+
 function flight.save(key, state, line)
   if state.count > 0 then redis.call('PEXPIRE', key, number(line.period)) end
 end

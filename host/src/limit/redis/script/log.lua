@@ -89,13 +89,14 @@ function log.fits(state, line)
   -- The moment with which so much of what counts does not count any more; or all of it.
   local freed, place = 0, 0
   while freed < excess do
-    local chunk = redis.call('LRANGE', state.key, place, place + CHUNK - 1)
+    -- Each has cost one at least.
+    local chunk = redis.call('LRANGE', state.key, place, place + math.min(CHUNK, excess - freed) - 1)
     if #chunk == 0 then break end
     for _, kept in ipairs(chunk) do
       local e = entry(kept)
       if freed < excess then freed, state.freed_at = freed + e.cost, e.us end
     end
-    place = place + CHUNK
+    place = place + #chunk
   end
   return false
 end

@@ -148,7 +148,7 @@ fn compare(clocked: &mut Clocked, steps: &[Step]) -> Result<(), TestCaseError> {
         let counted = count_of(step, &quotas);
         let mut call = Call::new(counted.need);
         for take in &counted.takes {
-            call.push(name(take.limit.0), line(Verb::Take, take, number as u64).encode());
+            call.push(name(take.limit.0), &line(Verb::Take, take, number as u64).encode());
         }
         let reply = clocked.run(&call);
         let mut of_takes: Vec<State> = counted.takes.iter().map(|take| states[take.limit.0].clone()).collect();
@@ -161,7 +161,7 @@ fn compare(clocked: &mut Clocked, steps: &[Step]) -> Result<(), TestCaseError> {
             states[take.limit.0] = state;
             if step.is_given_back && verdict.is_taken() {
                 let mut call = Call::new(Need::All);
-                call.push(name(take.limit.0), line(Verb::GiveBack, take, number as u64).encode());
+                call.push(name(take.limit.0), &line(Verb::GiveBack, take, number as u64).encode());
                 clocked.run(&call);
                 states[take.limit.0].give_back(&take.quota, now, now, take.cost);
             }
@@ -169,13 +169,13 @@ fn compare(clocked: &mut Clocked, steps: &[Step]) -> Result<(), TestCaseError> {
         if let Some((place, cost)) = &step.charged {
             let place = place.index(quotas.len());
             let mut call = Call::new(Need::All);
-            call.push(name(place), Line::new(Verb::Charge, &quotas[place], *cost).encode());
+            call.push(name(place), &Line::new(Verb::Charge, &quotas[place], *cost).encode());
             clocked.run(&call);
             states[place].charge(&quotas[place], now, *cost);
         }
         for (place, (quota, state)) in quotas.iter().zip(&states).enumerate() {
             let mut call = Call::new(Need::All);
-            call.push(name(place), Line::new(Verb::Peek, quota, 0).encode());
+            call.push(name(place), &Line::new(Verb::Peek, quota, 0).encode());
             let told = clocked.run(&call).lines[0];
             prop_assert_eq!(
                 told.verdict(now, quota, 0, Duration::ZERO),
@@ -239,7 +239,7 @@ fn compare_leases(clocked: &mut Clocked, steps: &[LeaseStep]) -> Result<(), Test
             LeaseStep::Take { cost, more, unused } => {
                 let unused = unused.and_then(|(place, part)| unused_of(&mut slices, place, part));
                 let ask = Ask { cost, want: cost + more, unused };
-                call.push(name(0), Line { ask: Some(ask), ..Line::new(Verb::Take, &quota, i64::from(cost)) }.encode());
+                call.push(name(0), &Line { ask: Some(ask), ..Line::new(Verb::Take, &quota, i64::from(cost)) }.encode());
                 let told = clocked.run(&call).lines[0];
                 let expected = ledger.ask(&quota, clocked.now, &ask);
                 prop_assert_eq!(told.outcome == Outcome::Taken, expected.count > 0);
@@ -251,7 +251,7 @@ fn compare_leases(clocked: &mut Clocked, steps: &[LeaseStep]) -> Result<(), Test
             }
             LeaseStep::GiveBack { slice, part } => {
                 let Some(unused) = unused_of(&mut slices, slice, part) else { continue };
-                call.push(name(0), Line::unused(&quota, unused).encode());
+                call.push(name(0), &Line::unused(&quota, unused).encode());
                 let told = clocked.run(&call).lines[0];
                 ledger.give_back(&quota, clocked.now, &unused);
                 let level = ledger.tat.since(clocked.now);
