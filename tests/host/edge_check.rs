@@ -285,7 +285,7 @@ fn the_example_is_well() {
 }
 
 fn the_examples_are_well() {
-    for name in ["behind-a-proxy", "canary", "hosts"] {
+    for name in ["behind-a-proxy", "cache", "canary", "hosts", "limits"] {
         let path = repository().join(format!("edge-config/examples/{name}.toml"));
         let text = std::fs::read_to_string(&path).unwrap();
         // The functions that it names belong to an application that is not there.
@@ -295,7 +295,7 @@ fn the_examples_are_well() {
         });
         let triggers: String = triggers.collect();
         let setup = if triggers.is_empty() { Setup::edge("") } else { Setup::new(manifest(&triggers)) };
-        let ended = setup.environment("API_TOKEN", "x").run(["check", "--edge", path.to_str().unwrap()]);
+        let ended = setup.environment("API_TOKEN", "x").environment("GOLD_KEY", "x").run(["check", "--edge", path.to_str().unwrap()]);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{name}");
     }
 }
