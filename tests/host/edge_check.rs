@@ -295,7 +295,11 @@ fn the_examples_are_well() {
         });
         let triggers: String = triggers.collect();
         let setup = if triggers.is_empty() { Setup::edge("") } else { Setup::new(manifest(&triggers)) };
-        let ended = setup.environment("API_TOKEN", "x").environment("GOLD_KEY", "x").run(["check", "--edge", path.to_str().unwrap()]);
+        let ended = setup.environment("API_TOKEN", "x").environment("GOLD_KEY", "x").run([
+            "check",
+            "--edge",
+            path.to_str().unwrap(),
+        ]);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{name}");
     }
 }

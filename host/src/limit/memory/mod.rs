@@ -25,6 +25,8 @@ use word::Layout;
 
 /// No delay is longer.
 const ANY_DELAY: Duration = Quota::PERIOD_MAX;
+/// How late a thread comes at most that was interrupted when it had read the clock.
+const LATE_MAX: Duration = Duration::from_secs(10);
 
 /// What was taken by all keys of one limit.
 pub struct Memory {
@@ -166,7 +168,8 @@ impl Memory {
 ///
 /// Threads read the clock in one order and come here in another; one that is interrupted in between comes late by as much.
 /// To a state that clock seems to have jumped back, which it survives by forgetting something. But the clock of a process
-/// never does, and nothing may be forgotten: what has begun for one thread has begun for all.
+/// never does, and nothing may be forgotten: what has begun for one thread has begun for all. What seems later than any
+/// thread is late was taken of another quota, before a reload: that is corrected, or the key would be locked out.
 fn in_order(
     state: &mut State,
     quota: &Quota,
@@ -185,11 +188,11 @@ fn in_order(
         State::Log(log) => log.taken.back().map_or(now, |(moment, _)| *moment),
         State::Flight(_) => now,
     };
-    if latest <= now {
+    let late = latest.since(now);
+    if late.is_zero() || late > LATE_MAX {
         return change(state, now);
     }
     let mut verdict = change(state, latest);
-    let late = latest.since(now);
     verdict.reset += late;
     if let Decision::Refused(retry_after) = &mut verdict.decision {
         *retry_after += late;

@@ -64,8 +64,8 @@ pub enum Local {
     Ask(Ticket),
     /// It is being asked. To be tried again then.
     Wait(OwnedNotified),
-    /// Redis is to be asked for this take alone, of this quota.
-    Each(Quota),
+    /// There is no lease: Redis is to be asked for this take alone.
+    Each,
 }
 
 /// A question that this node asks for all that want the same.
@@ -104,13 +104,13 @@ impl Leases {
         let now = self.now();
         let shard = &mut *guard;
         if !shard.entries.get(&hash).is_some_and(|entry| entry.is_of(limit, key, quota)) {
-            let Some(terms) = LeaseTerms::of(quota) else { return Local::Each(*quota) };
+            let Some(terms) = LeaseTerms::of(quota) else { return Local::Each };
             if !shard.insert(hash, limit, key, quota, terms, now) {
-                return Local::Each(*terms.quota());
+                return Local::Each;
             }
             self.filled.notify_one();
         }
-        let Some(entry) = shard.entries.get_mut(&hash) else { return Local::Each(*quota) };
+        let Some(entry) = shard.entries.get_mut(&hash) else { return Local::Each };
         match entry.lease.take(&entry.terms, now, cost) {
             Leased::Decided(verdict) => {
                 *(if verdict.is_taken() { &mut shard.counts.hits } else { &mut shard.counts.refusals }) += 1;

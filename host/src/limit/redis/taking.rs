@@ -92,17 +92,26 @@ impl<'a> Taking<'a> {
         loop {
             match self.redis.shared.leases.take(order.limit, &take.key, &take.quota, take.cost) {
                 Local::Decided(verdict, at) => return Ok(Standing::Here(verdict, at)),
-                Local::Each(quota) => return Ok(Standing::There(quota)),
                 Local::Ask(ticket) => {
-                    // What comes later than this could not be used any more.
-                    self.until = self.until.min(Instant::now() + ticket.terms.lifetime());
+                    self.wait_at_most(&ticket.terms);
                     return Ok(Standing::Asking(ticket));
                 }
                 // Whoever asks must not wait: the one that it waits for might wait for it.
-                Local::Wait(_) if self.asks() => return Ok(Standing::There(leased(&take.quota))),
-                Local::Wait(answered) => tokio::time::timeout_at(self.until, answered).await.map_err(|_| Down)?,
+                Local::Wait(answered) if !self.asks() => {
+                    tokio::time::timeout_at(self.until, answered).await.map_err(|_| Down)?;
+                }
+                Local::Wait(_) | Local::Each => {
+                    let Some(terms) = LeaseTerms::of(&take.quota) else { return Ok(Standing::There(take.quota)) };
+                    self.wait_at_most(&terms);
+                    return Ok(Standing::There(*terms.quota()));
+                }
             }
         }
+    }
+
+    /// What is taken of a leased quota is used within its lifetime, or not at all.
+    fn wait_at_most(&mut self, terms: &LeaseTerms) {
+        self.until = self.until.min(Instant::now() + terms.lifetime());
     }
 
     fn asks(&self) -> bool {
@@ -257,9 +266,4 @@ impl Drop for Taking<'_> {
             }
         }
     }
-}
-
-/// What Redis counts with where a quota is leased.
-fn leased(quota: &Quota) -> Quota {
-    LeaseTerms::of(quota).map_or(*quota, |terms| *terms.quota())
 }

@@ -194,7 +194,9 @@ async fn answer(way: Rc<Way>, mut questions: mpsc::Receiver<Question>) {
         let way = way.clone();
         tokio::task::spawn_local(async move {
             let Question { call, parts, reply } = question;
-            if let Ok(answer) = way.run(&call).await {
+            if let Ok(answer) = way.run(&call).await
+                && answer.lines.len() == parts.len()
+            {
                 // Nobody may wait any more: then it is dropped, and puts itself in order.
                 drop(reply.send(Delivery { shared: way.shared.clone(), parts, reply: Some(answer) }));
             }

@@ -223,3 +223,17 @@ fn a_moment_that_comes_late_forgets_nothing() {
         }
     }
 }
+
+/// A reload has made the quota smaller in time: what was taken of the old one locks nobody out for longer than the new one
+/// could.
+#[test]
+fn a_quota_of_before_locks_nobody_out() {
+    let memory = memory(Algorithm::Gcra, 100);
+    let daily = Quota::gcra(2, SECOND * 86_400, 1).expect("a good quota");
+    let fast = quota(Algorithm::Gcra, 1000);
+    assert!(take(&memory, &key(1), &daily, ms(0)).is_taken());
+    assert!(take(&memory, &key(1), &daily, ms(0)).is_taken());
+    assert!(!take(&memory, &key(1), &fast, ms(10)).is_taken());
+    // Tolerance and period of the new one.
+    assert!(take(&memory, &key(1), &fast, ms(10) + SECOND * 2).is_taken());
+}

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use redis::Connection;
 use tidegate_limit::{Ask, Count, Ledger, LimitId, Moment, State, Unused, count};
 
@@ -196,11 +197,15 @@ fn compare(clocked: &mut Clocked, steps: &[Step]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) })
+}
+
 #[test]
 #[ignore = "needs redis-server"]
 fn the_script_decides_as_the_pure_functions_do() {
     let clocked = RefCell::new(Clocked::start());
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(300));
+    let mut runner = runner(300);
     let steps = prop::collection::vec(step(), 1..30);
     runner.run(&steps, |steps| compare(&mut clocked.borrow_mut(), &steps)).unwrap();
 }
@@ -271,7 +276,7 @@ fn compare_leases(clocked: &mut Clocked, steps: &[LeaseStep]) -> Result<(), Test
 #[ignore = "needs redis-server"]
 fn slices_in_the_script_are_those_of_the_pure_ledger() {
     let clocked = RefCell::new(Clocked::start());
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(400));
+    let mut runner = runner(400);
     let steps = prop::collection::vec(lease_step(), 1..50);
     runner.run(&steps, |steps| compare_leases(&mut clocked.borrow_mut(), &steps)).unwrap();
 }

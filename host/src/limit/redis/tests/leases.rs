@@ -141,9 +141,8 @@ async fn a_reset_forgets_what_was_leased() {
 #[ignore = "needs redis-server"]
 async fn a_slice_is_used_while_redis_is_away() {
     let server = Server::start();
-    let redis = Redis::open(options(server.port, Duration::from_millis(20))).unwrap();
+    let redis = open(&server);
     let take = take(daily(10_000));
-    until(async || redis.take(&[leased("limit", &take)], Need::All).await.is_ok()).await;
     redis.taken(leased("limit", &take), 1500).await;
     drop(server);
     let mut taken = 0;

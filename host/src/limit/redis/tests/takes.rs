@@ -153,6 +153,25 @@ async fn what_has_landed_leaves_its_place_and_what_is_lost_is_forgotten() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn what_is_in_flight_for_long_is_not_forgotten() {
+    let server = Server::start();
+    let port = server.port;
+    let (here, there) = (open(&server), open(&server));
+    let take = Take { cost: 2, ..take(in_flight(5, Duration::from_millis(600))) };
+    assert_eq!(here.taken(order("limit", &take), 1).await, 1);
+    tokio::time::sleep(Duration::from_millis(2000)).await;
+    assert_eq!(there.left("limit", &take).await, 3);
+    // Not even by a Redis that has forgotten everything.
+    drop(server);
+    let server = Server::start_on(port);
+    until(async || there.peek("limit", &take.key, &take.quota).await.is_ok_and(|verdict| verdict.remaining == 3)).await;
+    here.land("limit", &take.key, &take.quota, 2);
+    there.until_left("limit", &take, 5).await;
+    assert!(server.keys().is_empty(), "{:?}", server.keys());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn what_a_request_cost_in_the_end_is_charged() {
     let server = Server::start();
     let redis = open(&server);
@@ -212,6 +231,8 @@ async fn every_key_expires() {
         let left: i64 = server.ask("PTTL", &key, &[]);
         assert!((0..=1300).contains(&left), "{key}: {left} ms");
     }
+    // What is in flight is renewed as long as its node is there.
+    drop(redis);
     until(async || server.keys().is_empty()).await;
 }
 
