@@ -131,11 +131,14 @@ fn what_has_expired_is_not_counted_and_makes_room() {
         let (memory, quota) = (memory(algorithm, 80), quota(algorithm, 3));
         for round in 0..10 {
             let now = ms(round * 10_000);
-            assert_eq!(memory.counts(now).keys, 0, "{algorithm:?}");
+            let before = memory.counts(now);
+            assert_eq!(before.keys, 0, "{algorithm:?}");
             for number in 0..20 {
                 take(&memory, &key(round * 100 + number), &quota, now);
             }
-            assert_eq!(memory.counts(now).keys, 20 - memory.counts(now).evicted, "{algorithm:?}");
+            // Nine of them may come to one set.
+            let Counts { keys, evicted, .. } = memory.counts(now);
+            assert_eq!(keys, 20 - (evicted - before.evicted), "{algorithm:?}");
         }
     }
 }

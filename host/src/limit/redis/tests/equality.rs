@@ -82,13 +82,29 @@ fn quotas() -> Vec<Quota> {
 #[derive(Clone, Debug)]
 struct Step {
     pass: i64,
-    /// For each quota: whether it is asked for, of its whole in parts of 8, its delay in intervals, and whether it is in
-    /// shadow.
-    takes: Vec<(bool, u32, u32, bool)>,
+    /// One for each quota.
+    takes: Vec<Wish>,
     is_any: bool,
     /// Which is charged, and with what; or given back at once.
     charged: Option<(prop::sample::Index, i64)>,
     is_given_back: bool,
+}
+
+/// What is taken of a quota, if anything.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    is_asked: bool,
+    /// Of all that can be taken at once.
+    eighths: u32,
+    /// How many intervals it may be held back.
+    delays: u32,
+    is_shadow: bool,
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let delays = prop_oneof![3 => Just(0), 1 => 0..4_u32];
+    (prop::bool::weighted(0.4), 0..9_u32, delays, prop::bool::weighted(0.2))
+        .prop_map(|(is_asked, eighths, delays, is_shadow)| Wish { is_asked, eighths, delays, is_shadow })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -100,9 +116,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => -100_000_000_i64..0,
         1 => -31_000_000_000_000_i64..0,
     ];
-    let take =
-        (prop::bool::weighted(0.4), 0..9_u32, prop_oneof![3 => Just(0), 1 => 0..4_u32], prop::bool::weighted(0.2));
-    let takes = prop::collection::vec(take, quotas().len());
+    let takes = prop::collection::vec(wish(), quotas().len());
     let charged = prop::option::weighted(0.3, (any::<prop::sample::Index>(), -12..20_i64));
     (pass, takes, any::<bool>(), charged, prop::bool::weighted(0.1))
         .prop_map(|(pass, takes, is_any, charged, is_given_back)| Step { pass, takes, is_any, charged, is_given_back })
@@ -113,16 +127,16 @@ fn name(place: usize) -> String {
 }
 
 fn count_of(step: &Step, quotas: &[Quota]) -> Count {
-    let takes = step.takes.iter().zip(quotas).enumerate().filter(|(_, ((is_asked, ..), _))| *is_asked);
-    let take = |(place, (&(_, eighths, delays, is_shadow), quota)): (usize, (&(bool, u32, u32, bool), &Quota))| Take {
+    let wishes = step.takes.iter().zip(quotas).enumerate().filter(|(_, (wish, _))| wish.is_asked);
+    let takes = wishes.map(|(place, (wish, quota))| Take {
         limit: LimitId(place),
         key: Key::default(),
         quota: *quota,
-        cost: (u64::from(quota.at_once()) * u64::from(eighths) / 8).max(1) as u32,
-        max_delay: if quota.algorithm() == Algorithm::Gcra { quota.interval() * delays } else { Duration::ZERO },
-        is_shadow,
-    };
-    Count { takes: takes.map(take).collect(), need: if step.is_any { Need::Any } else { Need::All } }
+        cost: (u64::from(quota.at_once()) * u64::from(wish.eighths) / 8).max(1) as u32,
+        max_delay: if quota.algorithm() == Algorithm::Gcra { quota.interval() * wish.delays } else { Duration::ZERO },
+        is_shadow: wish.is_shadow,
+    });
+    Count { takes: takes.collect(), need: if step.is_any { Need::Any } else { Need::All } }
 }
 
 fn line<'a>(verb: Verb, take: &'a Take, number: u64) -> Line<'a> {
