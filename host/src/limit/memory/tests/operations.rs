@@ -101,7 +101,7 @@ fn nothing_lands_of_other_algorithms() {
 #[test]
 fn a_reset_forgets() {
     for algorithm in TIMED {
-        let (memory, quota) = (memory(algorithm, 1_000), quota(algorithm, 3));
+        let (memory, quota) = (memory(algorithm, 10_000), quota(algorithm, 3));
         for number in 0..100 {
             assert_eq!(drain(&memory, &key(number), &quota, ms(5)), 3);
         }
